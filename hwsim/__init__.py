@@ -1,0 +1,1 @@
+"""Bit-accurate and cycle-accurate simulator of MAC-array accelerators."""

@@ -1,0 +1,1 @@
+"""Floor 6: graphs to numbers: bounds, width ladder, error, accuracy."""

@@ -1,0 +1,1 @@
+"""Floor 5: files to objects: machines, models, data."""

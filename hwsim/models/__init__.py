@@ -1,0 +1,1 @@
+"""Embedded networks with their data, shipped as package data."""

@@ -1,0 +1,1 @@
+"""Floor 4: many layers: graph, operators, execution, float twin."""

@@ -1,0 +1,1 @@
+"""Floor 7: numbers to people: plots, tables, one HTML page, traces as files."""
