@@ -43,12 +43,12 @@ class Bias:
         return self.presented - self.stored
 
 
-def recentre(codes: np.ndarray, lo: int, hi: int, target: IntFormat, field: str) -> int:
+def recentre(lo: int, hi: int, target: IntFormat, field: str) -> int:
     """The shift that takes a tensor of range ``[lo, hi]`` into the machine's format, exactly.
 
     0 where the range fits; +-2**(bits-1) for a tensor of the same width and the other signedness.
 
-    >>> recentre(np.zeros(1), 0, 255, IntFormat(8), "operands.activation")
+    >>> recentre(0, 255, IntFormat(8), "operands.activation")
     -128
     """
     if target.lo <= lo and hi <= target.hi:
@@ -64,8 +64,8 @@ def recentre(codes: np.ndarray, lo: int, hi: int, target: IntFormat, field: str)
 def to_machine_formats(gemm: Gemm, machine: Machine) -> Gemm:
     """The same problem in the machine's operand formats: codes and zero points shifted alike."""
     activation, weight = machine.operands.activation.format, machine.operands.weight.format
-    da = recentre(gemm.a, *gemm.a_range, activation, "operands.activation")
-    dw = recentre(gemm.w, *gemm.w_range, weight, "operands.weight")
+    da = recentre(*gemm.a_range, activation, "operands.activation")
+    dw = recentre(*gemm.w_range, weight, "operands.weight")
     if da == 0 and dw == 0:
         return gemm
     return replace(

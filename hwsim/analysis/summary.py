@@ -1,0 +1,139 @@
+"""summary.json and details.npz: everything that a report, a plot or a script reads."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hwsim.analysis.error import ErrorFigures, compare, top1
+from hwsim.analysis.isolated import IsolatedLayer
+from hwsim.analysis.ladder import layer_ladder
+from hwsim.analysis.overflow import ledger_arrays, overflow_entry
+from hwsim.array.gemm import Ints
+from hwsim.array.specification import Machine
+from hwsim.network.graph import Graph
+from hwsim.network.run import LayerResult, NetworkRun
+
+SCHEMA = 1  # version of summary.json
+
+
+@dataclass(frozen=True, eq=False)
+class Evidence:
+    """All that was computed for one run.
+
+    ``reference``: the float twin's tensors, by name; ``isolated``: layers run on true inputs.
+    """
+
+    graph: Graph
+    machine: Machine
+    run: NetworkRun
+    reference: Mapping[str, NDArray[np.float64]]
+    isolated: Mapping[str, IsolatedLayer]
+    labels: Ints | None
+
+
+def summarize(evidence: Evidence) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+    """The measured part of summary.json, and the arrays of details.npz."""
+    layers: list[dict[str, Any]] = []
+    details: dict[str, NDArray[Any]] = {}
+    for i, result in enumerate(evidence.run.layers.values()):
+        accumulated, isolated = layer_errors(evidence, result)
+        layers.append(layer_entry(evidence.graph, result, accumulated, isolated))
+        arrays = ledger_arrays(result.ledger)
+        arrays["error_histogram"] = accumulated.histogram
+        arrays["channel_mean_lsb"] = accumulated.channel_mean_lsb
+        details.update({f"layer{i}_{name}": array for name, array in arrays.items()})
+    summary = {
+        "accuracy": accuracy(evidence),
+        "totals": totals(layers, evidence.machine),
+        "layers": layers,
+    }
+    return summary, details
+
+
+def layer_errors(evidence: Evidence, result: LayerResult) -> tuple[ErrorFigures, ErrorFigures]:
+    """One layer against the float twin: accumulated, and alone on true inputs."""
+    node, tensor = result.node, evidence.graph.tensors[result.node.output]
+    reference = evidence.reference[node.output]
+    clipped = int(result.ledger.clipped.sum())
+    alone = evidence.isolated[node.name]
+    return (
+        compare(evidence.run.codes[node.output], tensor, reference, clipped),
+        compare(alone.codes, tensor, reference, alone.clipped),
+    )
+
+
+def layer_entry(
+    graph: Graph, result: LayerResult, accumulated: ErrorFigures, isolated: ErrorFigures
+) -> dict[str, Any]:
+    """One element of summary.json's ``layers``."""
+    node, schedule, machine = result.node, result.schedule, result.machine
+    array = machine.array.is_array
+    source = graph.tensors[node.inputs[0]]
+    assert node.layer is not None
+    return {
+        "name": node.name,
+        "tensor": node.output,
+        "op": node.op,
+        "m": schedule.m,
+        "n": schedule.n,
+        "k": schedule.k,
+        "groups": schedule.groups,
+        "macs": result.macs,
+        "cycles": schedule.cycles if array else None,
+        "stall_cycles": 0 if array else None,
+        "utilization": schedule.utilization if array else None,
+        "folds": schedule.folds if array else None,
+        "latency_cycles": schedule.latency_cycles if array else None,
+        "shape": list(graph.tensors[node.output].shape),
+        "formats": {
+            "activation": str(source.format),
+            "weight": str(node.layer.weight_format),
+            "bias": None if node.layer.bias is None else f"int{machine.bias.bits}",
+            "output": str(graph.tensors[node.output].format),
+        },
+        "scheme": machine.policy(node.op, source.format.bits if source.format else 0).scheme,
+        "width": layer_ladder(result),
+        "overflow": overflow_entry(result.ledger),
+        "error": accumulated.as_json(),
+        "error_isolated": isolated.as_json(),
+    }
+
+
+def totals(layers: list[dict[str, Any]], machine: Machine) -> dict[str, Any]:
+    """Sums over layers; utilization = useful MACs / (PEs x cycles), so weighted by cycles."""
+    macs = sum(layer["macs"] for layer in layers)
+    events = sum(layer["overflow"]["events"] for layer in layers)
+    if not machine.array.is_array:
+        return {
+            "macs": macs,
+            "cycles": None,
+            "utilization": None,
+            "stall_cycles": None,
+            "overflow_events": events,
+        }
+    cycles = sum(layer["cycles"] for layer in layers)
+    pes = (machine.array.rows or 0) * (machine.array.cols or 0)
+    return {
+        "macs": macs,
+        "cycles": cycles,
+        "utilization": macs / (pes * cycles) if cycles else 0.0,
+        "stall_cycles": 0,
+        "overflow_events": events,
+    }
+
+
+def accuracy(evidence: Evidence) -> dict[str, float] | None:
+    """Top-1 of the float twin, the exact run and the hardware run; None without labels."""
+    if evidence.labels is None:
+        return None
+    output = evidence.graph.outputs[0]
+    return {
+        "float": top1(evidence.reference[output], evidence.labels),
+        "exact": top1(evidence.run.exact[output], evidence.labels),
+        "hardware": top1(evidence.run.codes[output], evidence.labels),
+    }

@@ -1,0 +1,55 @@
+"""Which file becomes a graph how: the one table of model formats."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from hwsim import models
+from hwsim.errors import ModelError, UnsupportedError
+from hwsim.importers import npz
+from hwsim.importers.data import Data
+from hwsim.network.graph import Graph
+
+FORMATS: dict[str, Callable[[Path], Graph]] = {".npz": npz.load}
+
+
+@dataclass(frozen=True, eq=False)
+class Model:
+    """A network, and the data that came with it (embedded models, one-layer files)."""
+
+    graph: Graph
+    data: Data | None
+
+
+def load(name_or_path: str | Path) -> Model:
+    """Load an embedded model by name, or a model file.
+
+    Raises
+    ------
+    ModelError
+        No such model or file, or a broken one.
+    UnsupportedError
+        A format that hwsim does not import.
+
+    Examples
+    --------
+    >>> load("seed_conv").graph.nodes[0].op
+    'conv_2d'
+    """
+    if str(name_or_path) in models.embedded():
+        graph, data = models.load(str(name_or_path))
+        return Model(graph, data)
+    path = Path(name_or_path)
+    if not path.suffix:
+        known = ", ".join(models.embedded())
+        raise ModelError.at("hwsim", "model", name_or_path, f"must be a file or one of: {known}")
+    if path.suffix not in FORMATS:
+        supported = ", ".join(sorted(FORMATS))
+        raise UnsupportedError.at(
+            str(path), "format", path.suffix, f"not imported; supported: {supported}"
+        )
+    if not path.is_file():
+        raise ModelError.at(str(path), "file", path.name, "must exist and be a regular file")
+    return Model(FORMATS[path.suffix](path), None)

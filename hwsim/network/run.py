@@ -1,0 +1,261 @@
+"""A network on a machine: nodes in order, every tensor tapped, every layer's ledger kept.
+
+Two runs go side by side: the **hardware** run, and the **exact** run of the same integers with
+unlimited registers. They share a layer's execution as long as their inputs are the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hwsim.array.bounds import Bounds
+from hwsim.array.dataflow import Schedule
+from hwsim.array.gemm import Gemm, Ints, Register
+from hwsim.array.ledger import EventList
+from hwsim.array.overrides import for_layer
+from hwsim.array.specification import Machine
+from hwsim.errors import UnsupportedError
+from hwsim.mapping.lowering import lower, lower_matmul, per_channel, to_tensor
+from hwsim.mapping.run import LayerLedger, LayerRun, OutputSide, run_layer
+from hwsim.network.graph import Graph, Node, Tensor
+from hwsim.network.ops import operator_function
+
+Progress = Callable[[int, int, str], None]
+BATCH_TAPS = 1 << 23  # operand codes of one layer held at once
+
+
+@dataclass(eq=False)
+class LayerResult:
+    """What one layer did on all samples."""
+
+    node: Node
+    machine: Machine
+    ledger: LayerLedger
+    schedule: Schedule
+    chain: tuple[Register, ...]
+    accumulator: Register
+    bounds: Bounds
+    macs: int
+    events: list[EventList] = field(default_factory=list)
+
+
+@dataclass(eq=False)
+class NetworkRun:
+    """Every tensor's codes, arrays of shape (S, *shape), and every layer's result by node name."""
+
+    codes: dict[str, Ints] = field(default_factory=dict)
+    exact: dict[str, Ints] = field(default_factory=dict)
+    layers: dict[str, LayerResult] = field(default_factory=dict)
+
+
+def run(
+    graph: Graph,
+    machine: Machine,
+    inputs: Mapping[str, Ints],
+    *,
+    engine: str = "fast",
+    list_events: bool = False,
+    progress: Progress | None = None,
+) -> NetworkRun:
+    """Execute a network on codes.
+
+    Parameters
+    ----------
+    graph : Graph
+    machine : Machine
+    inputs : mapping of name to int64 ndarray of shape (S, *shape)
+    engine : {"fast", "cycle"}
+    list_events : bool
+        Keep the list of all events (``--trace overflow``).
+    progress : callable, optional
+        Called as ``progress(done, total, name)`` after each node of each batch.
+
+    Raises
+    ------
+    ConfigError, UnsupportedError
+        A node does not go with the machine; named before anything runs where it can be.
+    TrapError
+        A register with ``overflow: trap`` overflowed.
+    """
+    for node in graph.nodes:
+        if node.layer is None:
+            operator_function(node.op, node.name)
+    samples = len(next(iter(inputs.values())))
+    batch = batch_size(graph, samples)
+    starts = range(0, samples, batch)
+    result = NetworkRun()
+    parts: list[tuple[dict[str, Ints], dict[str, Ints]]] = []
+    for number, start in enumerate(starts):
+        hardware = {name: codes[start : start + batch] for name, codes in inputs.items()}
+        exact = dict(hardware)
+        for i, node in enumerate(graph.nodes):
+            _run_node(graph, node, machine, hardware, exact, result, start, engine, list_events)
+            if progress is not None:
+                done = number * len(graph.nodes) + i + 1
+                progress(done, len(starts) * len(graph.nodes), node.name)
+        parts.append((hardware, exact))
+    for name in parts[0][0]:
+        result.codes[name] = np.concatenate([part[0][name] for part in parts])
+        result.exact[name] = np.concatenate([part[1][name] for part in parts])
+    return result
+
+
+def batch_size(graph: Graph, samples: int) -> int:
+    """Samples whose operands are held at once, so that memory stays flat."""
+    largest = 1
+    for node in graph.mac_nodes:
+        assert node.layer is not None
+        if node.layer.weight is not None:
+            pixels = int(np.prod(graph.tensors[node.output].shape)) // node.layer.weight.shape[0]
+            taps = node.layer.weight[0].size * node.layer.groups
+            largest = max(largest, pixels * taps)
+    return max(1, min(samples, BATCH_TAPS // largest))
+
+
+def _run_node(
+    graph: Graph,
+    node: Node,
+    machine: Machine,
+    hardware: dict[str, Ints],
+    exact: dict[str, Ints],
+    result: NetworkRun,
+    start: int,
+    engine: str,
+    list_events: bool,
+) -> None:
+    """One node on one batch, in the hardware run and in the exact run."""
+    ours = [_codes(graph, hardware, name) for name in node.inputs]
+    theirs = [_codes(graph, exact, name) for name in node.inputs]
+    same = all(a is b or np.array_equal(a, b) for a, b in zip(ours, theirs, strict=True))
+    if node.layer is None:
+        operator = operator_function(node.op, node.name)
+        hardware[node.output] = operator(node, graph.tensors, ours, machine)
+        exact[node.output] = (
+            hardware[node.output] if same else operator(node, graph.tensors, theirs, machine)
+        )
+        return
+    machine = for_layer(machine, node.name)
+    runs = []
+    for offset, gemm in layer_gemms(graph, node, ours, machine):
+        run = run_layer(
+            gemm,
+            output_side(graph, node),
+            machine,
+            node.name,
+            engine=engine,
+            first_sample=start + offset,
+            list_events=list_events,
+        )
+        runs.append(run)
+        _keep(result, node, machine, run, gemm, list_events)
+    hardware[node.output] = layer_output(graph, node, [run.codes for run in runs])
+    if not same:
+        runs = [
+            run_layer(gemm, output_side(graph, node), machine, node.name, trap=False)
+            for _, gemm in layer_gemms(graph, node, theirs, machine)
+        ]
+    exact[node.output] = layer_output(graph, node, [run.exact_codes for run in runs])
+
+
+def layer_output(graph: Graph, node: Node, columns: list[Ints]) -> Ints:
+    """Columns (S, G, M, N) of all batches as the output tensor (S, *shape)."""
+    shape = graph.tensors[node.output].shape
+    if node.op == "batch_matmul":  # groups are leading axes, not channels
+        return np.concatenate([part.reshape(-1, *shape) for part in columns])
+    return np.concatenate([to_tensor(part, shape) for part in columns])
+
+
+def _keep(
+    result: NetworkRun,
+    node: Node,
+    machine: Machine,
+    run: LayerRun,
+    gemm: Gemm,
+    list_events: bool,
+) -> None:
+    """Merge one batch into the layer's result."""
+    kept = result.layers.get(node.name)
+    if kept is None:
+        kept = LayerResult(
+            node,
+            machine,
+            run.ledger,
+            run.schedule,
+            run.datapath.chain,
+            run.datapath.accumulator,
+            run.bounds,
+            gemm.macs,
+        )
+        result.layers[node.name] = kept
+    else:
+        kept.ledger = kept.ledger.merge(run.ledger)
+    if list_events and run.events is not None:
+        kept.events.append(run.events)
+
+
+def _codes(graph: Graph, codes: Mapping[str, Ints], name: str) -> Ints:
+    """A tensor's codes: computed, or a constant given to every sample."""
+    if name in codes:
+        return codes[name]
+    samples = len(next(iter(codes.values())))
+    constant = graph.constants[name]
+    return np.broadcast_to(constant, (samples, *constant.shape)).astype(np.int64)
+
+
+def layer_gemms(
+    graph: Graph, node: Node, inputs: list[NDArray[Any]], machine: Machine
+) -> Iterator[tuple[int, Gemm]]:
+    """The matrix products of one layer and batch, each with its first sample's offset."""
+    tensor = graph.tensors[node.inputs[0]]
+    a_range = code_range(tensor, node.name)
+    layer = node.layer
+    assert layer is not None
+    if layer.op != "batch_matmul":
+        k_order: list[str] = list(machine.array.k_order)
+        yield 0, lower(layer, inputs[0], tensor.zero_point, a_range, k_order)
+        return
+    other = graph.tensors[node.inputs[1]]
+    ranges = (a_range, code_range(other, node.name))
+    for sample, (a, b) in enumerate(zip(inputs[0], inputs[1], strict=True)):
+        yield sample, lower_matmul(a, b, (tensor.zero_point, other.zero_point), ranges)
+
+
+def code_range(tensor: Tensor, where: str) -> tuple[int, int]:
+    """``lo, hi`` of a quantized tensor; a real-valued one cannot enter the array."""
+    if tensor.format is None:
+        raise UnsupportedError.at(where, tensor.name, "real values", "must be quantized here")
+    return tensor.format.lo, tensor.format.hi
+
+
+def output_side(graph: Graph, node: Node) -> OutputSide:
+    """Scales, zero point, format and clamp of one layer's output."""
+    layer, output = node.layer, graph.tensors[node.output]
+    assert layer is not None
+    source = graph.tensors[node.inputs[0]]
+    if output.format is None or source.format is None:
+        raise UnsupportedError.at(node.name, node.output, "real values", "must be quantized here")
+    if layer.weight is None:
+        groups = int(np.prod(source.shape[:-2], dtype=np.int64))
+        channels = groups * output.shape[-1]
+        weight_scale = np.full(channels, graph.tensors[node.inputs[1]].scale)
+    else:
+        channels = layer.weight.shape[0]
+        weight_scale = per_channel(layer.weight_scale, 1, channels).ravel()
+    return OutputSide(
+        op=layer.op,
+        input_scale=source.scale,
+        weight_scale=np.asarray(weight_scale, np.float64),
+        output_scale=output.scale,
+        zero_point=output.zero_point,
+        output=output.format,
+        clamp=layer.clamp,
+        activation_bits=source.format.bits,
+    )
+
+
+

@@ -1,0 +1,227 @@
+"""The Python interface: load a model and a machine, simulate, look, save."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hwsim.analysis.isolated import isolated_layers
+from hwsim.analysis.ladder import layer_ladder
+from hwsim.analysis.static import static_ladders
+from hwsim.analysis.summary import SCHEMA, Evidence, summarize
+from hwsim.array.gemm import Ints
+from hwsim.array.specification import Machine
+from hwsim.errors import DataError, UnsupportedError
+from hwsim.importers import hardware as hardware_files
+from hwsim.importers.data import Data
+from hwsim.importers.model import Model
+from hwsim.importers.model import load as load_model
+from hwsim.mapping.run import LayerLedger
+from hwsim.network import float_twin
+from hwsim.network import run as network_run
+from hwsim.network.graph import Graph, quantize_input
+from hwsim.network.run import NetworkRun, Progress
+from hwsim.version import VERSION
+
+if TYPE_CHECKING:
+    import pandas
+
+Trace = Literal["off", "overflow", "errors", "full"]
+load_hardware = hardware_files.load
+
+
+@dataclass(eq=False)
+class Result:
+    """What one simulation found.
+
+    Attributes
+    ----------
+    summary : dict
+        summary.json.
+    details : dict of ndarray
+        details.npz: the ledger's counters and the error histograms, layer by layer.
+    run : NetworkRun
+        Codes of every tensor and results of every layer.
+    evidence : Evidence
+        The same, with the float twin and the isolated layers.
+    data : Data
+    trace : str
+    """
+
+    summary: dict[str, Any]
+    details: dict[str, NDArray[Any]]
+    evidence: Evidence
+    data: Data
+    trace: Trace = "off"
+    engine: str = "fast"
+    run: NetworkRun = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.run = self.evidence.run
+
+    @property
+    def outputs(self) -> Ints | dict[str, Ints]:
+        """Integer codes of the sole output, shape (S, *shape), or of each by name."""
+        names = self.evidence.graph.outputs
+        if len(names) == 1:
+            return self.run.codes[names[0]]
+        return {name: self.run.codes[name] for name in names}
+
+    @property
+    def layers(self) -> list[dict[str, Any]]:
+        """One entry a layer, as in summary.json."""
+        layers: list[dict[str, Any]] = self.summary["layers"]
+        return layers
+
+    @property
+    def ledger(self) -> dict[str, LayerLedger]:
+        """Every counter, by layer name."""
+        return {name: layer.ledger for name, layer in self.run.layers.items()}
+
+    @property
+    def taps(self) -> dict[str, Ints]:
+        """Codes of every tensor, by name."""
+        return self.run.codes
+
+    def to_dataframe(self) -> pandas.DataFrame:
+        """One row a layer, columns named as in layers.csv (needs pandas)."""
+        try:
+            import pandas
+        except ImportError as error:
+            raise UnsupportedError.at(
+                "to_dataframe", "pandas", "absent", "pip install 'hwsim[dataframe]'"
+            ) from error
+        return pandas.json_normalize(self.layers)
+
+    def save(self, directory: str | Path, trace_directory: str | Path | None = None) -> None:
+        """Write report.html, layers.csv, summary.json, plots and outputs.npz, and the traces.
+
+        Traces go to ``trace_directory``, by default ``directory/trace``.
+        """
+        from hwsim.report.run_directory import save
+
+        save(self, Path(directory), None if trace_directory is None else Path(trace_directory))
+
+
+def simulate(
+    model: Model | Graph,
+    machine: Machine | str,
+    inputs: Data | NDArray[Any] | None = None,
+    *,
+    engine: Literal["fast", "cycle"] = "fast",
+    trace: Trace = "off",
+    progress: Progress | None = None,
+) -> Result:
+    """Run a network on a machine and compare it with its float twin.
+
+    Parameters
+    ----------
+    model : Model or Graph
+        From `load_model`.
+    machine : Machine or str
+        From `load_hardware`, or its name.
+    inputs : Data or ndarray of shape (S, *shape), optional
+        Integer arrays are codes, float arrays real values. Default: the model's own data.
+    engine : {"fast", "cycle"}
+    trace : {"off", "overflow", "errors", "full"}
+    progress : callable, optional
+        Called as ``progress(done, total, name)``.
+
+    Examples
+    --------
+    >>> result = simulate(load_model("seed_conv"), "edge_os_16x16")
+    >>> result.summary["totals"]["overflow_events"]
+    0
+    """
+    started = time.perf_counter()
+    graph, data = _model_and_data(model, inputs)
+    if isinstance(machine, str):
+        machine = load_hardware(machine)
+    name = graph.inputs[0]
+    run = network_run.run(
+        graph,
+        machine,
+        {name: data.X},
+        engine=engine,
+        list_events=trace == "overflow",
+        progress=progress,
+    )
+    tensor = graph.tensors[name]
+    real = data.real if data.real is not None else (data.X - tensor.zero_point) * tensor.scale
+    reference = float_twin.run(graph, {name: real})
+    isolated = isolated_layers(graph, machine, reference, progress)
+    evidence = Evidence(graph, machine, run, reference, isolated, data.Y)
+    measured, details = summarize(evidence)
+    summary = {
+        "schema": SCHEMA,
+        "hwsim_version": VERSION,
+        "model": graph.name,
+        "hardware": machine.name,
+        "data": {"name": data.name, "samples": len(data.X), "sha256": data.sha256},
+        **measured,
+        "engine": engine,
+        "float_reference": (
+            "trained parameters" if graph.has_original_float else "dequantized parameters"
+        ),
+        "machine": machine.model_dump(mode="json", exclude_none=True),
+        "clock_mhz": machine.clock_mhz,
+        "time_s": round(time.perf_counter() - started, 3),
+    }
+    return Result(summary, details, evidence, data, trace, engine)
+
+
+def _model_and_data(model: Model | Graph, inputs: Data | NDArray[Any] | None) -> tuple[Graph, Data]:
+    """The graph and its input, whatever form they came in."""
+    graph, own = (model.graph, model.data) if isinstance(model, Model) else (model, None)
+    if len(graph.inputs) != 1:
+        raise UnsupportedError.at(
+            graph.name, "inputs", len(graph.inputs), "networks of one input are simulated"
+        )
+    if inputs is None:
+        if own is None:
+            raise DataError.at(graph.name, "data", "none", "must be given: --data FILE")
+        return graph, own
+    if isinstance(inputs, Data):
+        return graph, inputs
+    return graph, data_of(graph, np.asarray(inputs))
+
+
+def data_of(graph: Graph, values: NDArray[Any]) -> Data:
+    """An array as data: integers are codes, floats real values of the network's input."""
+    tensor = graph.tensors[graph.inputs[0]]
+    digest = hashlib.sha256(np.ascontiguousarray(values).tobytes()).hexdigest()
+    if np.issubdtype(values.dtype, np.floating):
+        real = values.astype(np.float64)
+        return Data(quantize_input(tensor, real), None, "array", digest, real)
+    return Data(values.astype(np.int64), None, "array", digest, None)
+
+
+def bounds(
+    model: Model | Graph, machine: Machine | str, data: Data | None = None
+) -> list[dict[str, Any]]:
+    """The width ladder of every layer: name, op, k and ``width``, as in summary.json.
+
+    Observed rungs are None where no data is given.
+
+    Examples
+    --------
+    >>> bounds(load_model("seed_conv").graph, "edge_os_16x16")[0]["width"]["weight_bits"]
+    19
+    """
+    graph = model.graph if isinstance(model, Model) else model
+    if isinstance(machine, str):
+        machine = load_hardware(machine)
+    if data is None:
+        return static_ladders(graph, machine)
+    run = network_run.run(graph, machine, {graph.inputs[0]: data.X})
+    return [
+        {"name": name, "op": layer.node.op, "k": layer.schedule.k, "width": layer_ladder(layer)}
+        for name, layer in run.layers.items()
+    ]
