@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -20,14 +19,16 @@ from hwsim.array.gemm import Ints
 from hwsim.array.specification import Machine
 from hwsim.errors import DataError, UnsupportedError
 from hwsim.importers import hardware as hardware_files
+from hwsim.importers import model as model_files
 from hwsim.importers.data import Data
+from hwsim.importers.hardware import resolved_yaml
 from hwsim.importers.model import Model
-from hwsim.importers.model import load as load_model
 from hwsim.mapping.run import LayerLedger
 from hwsim.network import float_twin
 from hwsim.network import run as network_run
 from hwsim.network.graph import Graph, quantize_input
 from hwsim.network.run import NetworkRun, Progress
+from hwsim.report.traces import TraceChoice, check_choice
 from hwsim.version import VERSION
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 
 Trace = Literal["off", "overflow", "errors", "full"]
 load_hardware = hardware_files.load
+load_model = model_files.load
 
 
 @dataclass(eq=False)
@@ -60,7 +62,7 @@ class Result:
     evidence: Evidence
     data: Data
     trace: Trace = "off"
-    engine: str = "fast"
+    trace_choice: TraceChoice = field(default_factory=TraceChoice)
     run: NetworkRun = field(init=False)
 
     def __post_init__(self) -> None:
@@ -101,13 +103,62 @@ class Result:
         return pandas.json_normalize(self.layers)
 
     def save(self, directory: str | Path, trace_directory: str | Path | None = None) -> None:
-        """Write report.html, layers.csv, summary.json, plots and outputs.npz, and the traces.
+        """Write report.html, layers.csv, summary.json, plots, outputs.npz, and the traces.
 
-        Traces go to ``trace_directory``, by default ``directory/trace``.
+        Everything is written under a temporary name and renamed. Traces go to
+        ``trace_directory``, by default ``directory/trace``.
+
+        Raises
+        ------
+        DataError
+            The folder holds something else, or the system refused; nothing is left half done.
         """
-        from hwsim.report.run_directory import save
+        from hwsim.report.files import write_folder
+        from hwsim.report.render import write_run
 
-        save(self, Path(directory), None if trace_directory is None else Path(trace_directory))
+        inside = self.trace != "off" and trace_directory is None
+        if self.trace != "off" and trace_directory is not None:
+            write_folder(Path(trace_directory), self._write_trace_folder)
+        write_run(
+            Path(directory),
+            self.summary,
+            self.details,
+            resolved_yaml(self.evidence.machine),
+            self.output_arrays(),
+            extra=(lambda folder: self._write_traces(folder / "trace")) if inside else None,
+        )
+
+    def output_arrays(self) -> dict[str, NDArray[Any]]:
+        """outputs.npz: codes of each layer and of the outputs, in the smallest integer type."""
+        graph = self.evidence.graph
+        names = [node.output for node in graph.mac_nodes]
+        names += [name for name in graph.outputs if name not in names]
+        return {name: smallest(self.run.codes[name]) for name in names}
+
+    def _write_trace_folder(self, folder: Path) -> None:
+        """A trace folder on its own: the traces, and the summary that says of which run."""
+        from hwsim.report.files import json_bytes, write_file
+
+        write_file(folder / "summary.json", json_bytes(self.summary))
+        self._write_traces(folder)
+
+    def _write_traces(self, folder: Path) -> None:
+        from hwsim.report import traces
+
+        if self.trace == "overflow":
+            traces.write_overflow(folder, self.evidence)
+        elif self.trace == "errors":
+            traces.write_errors(folder, self.evidence)
+        else:
+            traces.write_full(folder, self.evidence, self.trace_choice)
+
+
+def smallest(codes: NDArray[Any]) -> NDArray[Any]:
+    """Integer codes in the smallest integer type that holds them all; real values as they are."""
+    if not np.issubdtype(codes.dtype, np.integer):
+        return codes
+    least, largest = int(codes.min(initial=0)), int(codes.max(initial=0))
+    return codes.astype(np.promote_types(np.min_scalar_type(least), np.min_scalar_type(largest)))
 
 
 def simulate(
@@ -117,6 +168,7 @@ def simulate(
     *,
     engine: Literal["fast", "cycle"] = "fast",
     trace: Trace = "off",
+    trace_choice: TraceChoice | None = None,
     progress: Progress | None = None,
 ) -> Result:
     """Run a network on a machine and compare it with its float twin.
@@ -131,6 +183,8 @@ def simulate(
         Integer arrays are codes, float arrays real values. Default: the model's own data.
     engine : {"fast", "cycle"}
     trace : {"off", "overflow", "errors", "full"}
+    trace_choice : TraceChoice, optional
+        Layers, clocks and image of a full trace; default: the first fold of each layer, image 0.
     progress : callable, optional
         Called as ``progress(done, total, name)``.
 
@@ -174,7 +228,10 @@ def simulate(
         "clock_mhz": machine.clock_mhz,
         "time_s": round(time.perf_counter() - started, 3),
     }
-    return Result(summary, details, evidence, data, trace, engine)
+    choice = trace_choice or TraceChoice()
+    if trace == "full":
+        check_choice(evidence, choice)
+    return Result(summary, details, evidence, data, trace, choice)
 
 
 def _model_and_data(model: Model | Graph, inputs: Data | NDArray[Any] | None) -> tuple[Graph, Data]:

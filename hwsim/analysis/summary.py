@@ -43,7 +43,7 @@ def summarize(evidence: Evidence) -> tuple[dict[str, Any], dict[str, NDArray[Any
     for i, result in enumerate(evidence.run.layers.values()):
         accumulated, isolated = layer_errors(evidence, result)
         layers.append(layer_entry(evidence.graph, result, accumulated, isolated))
-        arrays = ledger_arrays(result.ledger)
+        arrays: dict[str, NDArray[Any]] = dict(ledger_arrays(result.ledger))
         arrays["error_histogram"] = accumulated.histogram
         arrays["channel_mean_lsb"] = accumulated.channel_mean_lsb
         details.update({f"layer{i}_{name}": array for name, array in arrays.items()})
@@ -87,7 +87,7 @@ def layer_entry(
         "cycles": schedule.cycles if array else None,
         "stall_cycles": 0 if array else None,
         "utilization": schedule.utilization if array else None,
-        "folds": schedule.folds if array else None,
+        "dataflow_folds": schedule.folds if array else None,
         "latency_cycles": schedule.latency_cycles if array else None,
         "shape": list(graph.tensors[node.output].shape),
         "formats": {

@@ -70,7 +70,7 @@ def fit(x: int, lo: int, hi: int, overflow: int, wrap_bits: int) -> int:
     -127
     >>> fit(130, -128, 127, Overflow.SATURATE_ZERO, 0)
     0
-    >>> fit(130, -128, 127, Overflow.WRAP_SIGN_MAGNITUDE, 0)  # 0b0_10000010: sign 0, low bits inverted
+    >>> fit(130, -128, 127, Overflow.WRAP_SIGN_MAGNITUDE, 0)  # 0b0_10000010: sign 0, rest inverted
     125
     """
     if overflow == Overflow.SATURATE_SYMMETRIC and lo < 0:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from hwsim.arith.formats import IntFormat
+from hwsim.arith.formats import IntFormat, signed_bits
 from hwsim.arith.overflow import fit
 from hwsim.array.dataflow import Schedule
 from hwsim.array.gemm import Datapath, Gemm, Ints, Register
@@ -54,7 +54,8 @@ def recentre(lo: int, hi: int, target: IntFormat, field: str) -> int:
     if target.lo <= lo and hi <= target.hi:
         return 0
     shift = -(1 << (target.bits - 1)) if target.signed else 1 << (target.bits - 1)
-    if target.lo <= lo + shift and hi + shift <= target.hi:
+    same_width = target.signed or signed_bits(lo, hi) == target.bits
+    if same_width and target.lo <= lo + shift and hi + shift <= target.hi:
         return shift
     raise ConfigError.at(
         "machine", field, target, f"must hold codes in [{lo}, {hi}], as they are or re-centred"

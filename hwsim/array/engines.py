@@ -13,7 +13,8 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from hwsim.array import cycle, fast
+from hwsim.array.cycle import execute as execute_by_clock
+from hwsim.array.fast import execute as execute_fast
 from hwsim.array.dataflow import Schedule
 from hwsim.array.gemm import Datapath
 from hwsim.array.ledger import Execution
@@ -34,4 +35,4 @@ class Engine(Protocol):
         ...
 
 
-ENGINES: dict[str, Engine] = {"fast": fast.execute, "cycle": cycle.execute}
+ENGINES: dict[str, Engine] = {"fast": execute_fast, "cycle": execute_by_clock}

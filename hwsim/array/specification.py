@@ -229,7 +229,9 @@ class Machine(Spec):
     """One accelerator, or the arithmetic of one runtime (``array.dataflow: none``)."""
 
     name: Annotated[str, Field(min_length=1, pattern=r"^[A-Za-z0-9._-]+$")]
-    clock_mhz: Annotated[float, Field(gt=0, strict=False)] | None = None  # turns cycles into time
+    clock_mhz: Annotated[float, Field(gt=0, allow_inf_nan=False, strict=False)] | None = (
+        None  # turns cycles into time
+    )
     array: ArraySpec
     operands: OperandsSpec
     product: ProductSpec

@@ -9,7 +9,7 @@ from pathlib import Path
 from hwsim import models
 from hwsim.errors import ModelError, UnsupportedError
 from hwsim.importers import npz
-from hwsim.importers.data import Data
+from hwsim.importers.data import Data, of_model_file
 from hwsim.network.graph import Graph
 
 FORMATS: dict[str, Callable[[Path], Graph]] = {".npz": npz.load}
@@ -52,4 +52,5 @@ def load(name_or_path: str | Path) -> Model:
         )
     if not path.is_file():
         raise ModelError.at(str(path), "file", path.name, "must exist and be a regular file")
-    return Model(FORMATS[path.suffix](path), None)
+    graph = FORMATS[path.suffix](path)
+    return Model(graph, of_model_file(path, graph.tensors[graph.inputs[0]]))

@@ -1,0 +1,72 @@
+"""Per-layer words: the machine as one layer sees it.
+
+``overrides`` is a list of ``{match: GLOB, dotted.key: value, ...}``; the first entry whose glob
+matches the layer's name wins, alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from fnmatch import fnmatchcase
+from typing import Any
+
+from hwsim.array.checks import check
+from hwsim.array.specification import Machine
+from hwsim.errors import ConfigError
+
+
+def set_word(tree: dict[str, Any], dotted: str, value: Any) -> None:
+    """Set one word of a machine's tree, in place; None takes the word away.
+
+    >>> tree = {"accumulator": {"bits": 24}}
+    >>> set_word(tree, "accumulator.bits", 20)
+    >>> set_word(tree, "bias.when", "last")
+    >>> tree
+    {'accumulator': {'bits': 20}, 'bias': {'when': 'last'}}
+    """
+    *parents, word = dotted.split(".")
+    for parent in parents:
+        below = tree.get(parent)
+        if not isinstance(below, dict):
+            below = tree[parent] = {}
+        tree = below
+    if value is None:
+        tree.pop(word, None)
+    else:
+        tree[word] = value
+
+
+def changed(machine: Machine, words: Mapping[str, Any]) -> dict[str, Any]:
+    """The machine's tree with dotted words changed and without overrides; not validated."""
+    tree = machine.model_dump(exclude_none=True)
+    tree["overrides"] = []
+    for dotted, value in words.items():
+        set_word(tree, dotted, value)
+    return tree
+
+
+def override_of(machine: Machine, layer: str) -> Mapping[str, Any]:
+    """The words of the first entry that matches ``layer``; empty where none does."""
+    for entry in machine.overrides:
+        if fnmatchcase(layer, entry["match"]):
+            return {key: value for key, value in entry.items() if key != "match"}
+    return {}
+
+
+def for_layer(machine: Machine, layer: str) -> Machine:
+    """The machine as ``layer`` sees it: first matching override applied, validated again.
+
+    Raises
+    ------
+    ConfigError
+        The override makes a machine that cannot be built.
+    """
+    words = override_of(machine, layer)
+    if not words:
+        return machine
+    resolved = Machine.model_validate(changed(machine, words))
+    failures = check(resolved)
+    if failures:
+        lines = [str(ConfigError.at(f"{machine.name}, layer {layer}", *f)) for f in failures]
+        raise ConfigError.all(lines)
+    return resolved

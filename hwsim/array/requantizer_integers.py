@@ -1,0 +1,107 @@
+"""From a policy and a layer's scales to the integers of its requantizer, channel by channel."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from hwsim.arith.formats import IntFormat
+from hwsim.arith.requantize import Scheme
+from hwsim.arith.rounding import Rounding
+from hwsim.arith.scale import (
+    Reals,
+    compose,
+    multiplier_and_shift,
+    power_of_two_shift,
+    quantize_multiplier,
+    reduced_16,
+)
+from hwsim.arith.tables import lookup_entries, lookup_shift, thresholds
+from hwsim.array.gemm import Ints
+from hwsim.array.specification import RequantizeSpec
+from hwsim.errors import ConfigError
+
+
+def factors(
+    spec: RequantizeSpec,
+    scheme: Scheme,
+    input_scale: float,
+    weight_scale: Reals,
+    output_scale: float,
+    where: str,
+) -> Reals:
+    """The factors by the policy's rule, as the scheme sees them."""
+    for name, scale in (("input_scale", input_scale), ("output_scale", output_scale)):
+        if not 0 < scale < np.inf:
+            raise ConfigError.at(where, name, scale, "must be positive and finite")
+    factor = compose(spec.scale or "float64", input_scale, weight_scale, output_scale)
+    if scheme == Scheme.FLOAT32:
+        factor = factor.astype(np.float32).astype(np.float64)
+    least = 0.0 if scheme != Scheme.SHIFT_ONLY else np.nextafter(0.0, 1.0)
+    bad = np.flatnonzero(~((factor >= least) & (factor < 2.0**31)))
+    if bad.size:
+        field = f"requantization factor of channel {bad[0]}"
+        raise ConfigError.at(where, field, factor[bad[0]], f"must be in [{least}, 2**31)")
+    return factor
+
+
+def multipliers_and_shifts(
+    scheme: Scheme,
+    spec: RequantizeSpec,
+    factor: Reals,
+    accumulator: tuple[int, int],
+    output: IntFormat,
+    zero_point: int,
+) -> tuple[Ints, Ints]:
+    """Multiplier and shift of every channel; a shift_only shift of 62 stands for all above it."""
+    reach = max(output.hi - zero_point, zero_point - output.lo) + 1
+
+    def pair(real: float) -> tuple[int, int]:
+        if scheme in (Scheme.MULTIPLIER_SHIFT, Scheme.MULTIPLY_ADD_SHIFT):
+            return multiplier_and_shift(real, spec.multiplier_bits or 31)
+        if scheme in (Scheme.MULTIPLIER_SHIFT_DOUBLE, Scheme.REDUCED_16):
+            multiplier, exponent = quantize_multiplier(real)
+            if scheme == Scheme.REDUCED_16:
+                return reduced_16(multiplier), 15 - exponent
+            return multiplier, 31 - exponent
+        if scheme == Scheme.SHIFT_ONLY:
+            return 1, min(power_of_two_shift(real), 62)
+        if scheme == Scheme.LOOKUP_TABLE:
+            return 0, lookup_shift(real, spec.table_bits or 0, reach, accumulator)
+        return 0, 0
+
+    pairs = np.array([pair(float(real)) for real in factor], np.int64).reshape(-1, 2)
+    return np.ascontiguousarray(pairs[:, 0]), np.ascontiguousarray(pairs[:, 1])
+
+
+def addends(scheme: Scheme, shift: Ints, zero_point: int, output: IntFormat) -> Ints:
+    """The scheme's own addend of every channel, where it has one."""
+    if scheme == Scheme.MULTIPLY_ADD_SHIFT:
+        return np.left_shift(np.int64(zero_point), shift)
+    if scheme == Scheme.FLOAT64:
+        return np.full_like(shift, zero_point)
+    if scheme == Scheme.THRESHOLD_TABLE:
+        return np.full_like(shift, output.lo - 1)
+    return np.zeros_like(shift)
+
+
+def tables(
+    scheme: Scheme,
+    rounding: Rounding,
+    table_bits: int | None,
+    factor: Reals,
+    shift: Ints,
+    zero_point: int,
+    output: IntFormat,
+) -> Ints:
+    """Thresholds or entries of every channel, (channels, entries); made once for equal factors."""
+    if scheme not in (Scheme.THRESHOLD_TABLE, Scheme.LOOKUP_TABLE) or factor.size == 0:
+        return np.zeros((factor.size, 0), np.int64)
+    distinct, first, channel = np.unique(factor, return_index=True, return_inverse=True)
+    rows = []
+    for real, at in zip(distinct.tolist(), shift[first].tolist(), strict=True):
+        if scheme == Scheme.THRESHOLD_TABLE:
+            rows.append(thresholds(real, output.lo, output.hi + 1, zero_point, rounding))
+        else:
+            rows.append(lookup_entries(real, table_bits or 0, at, zero_point, rounding))
+    table: Ints = np.stack(rows)[channel.reshape(-1)]
+    return table

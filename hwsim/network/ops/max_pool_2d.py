@@ -1,0 +1,34 @@
+"""Maximum pooling of images (S, H, W, C): the largest code; taps beyond the image never win.
+
+Attributes: ``window``, ``stride``, ``padding``, ``clamp`` and ``activation`` as in
+``average_pool_2d``. Where input and output scale differ, the maximum is rescaled by ``quantize``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import reduce
+
+import numpy as np
+
+from hwsim.array.gemm import Ints
+from hwsim.array.specification import Machine
+from hwsim.network.graph import Node, Tensor
+from hwsim.network.ops.activation import clamp_real
+from hwsim.network.ops.policy import Reals, clamp_of, format_of, rescale
+from hwsim.network.ops.windows import taps
+
+
+def run(
+    node: Node, tensors: Mapping[str, Tensor], inputs: Sequence[Ints], machine: Machine
+) -> Ints:
+    """Codes (S, H, W, C) to codes (S, oy, ox, C)."""
+    source = tensors[node.inputs[0]]
+    largest: Ints = reduce(np.maximum, taps(inputs[0], node, format_of(source, node.name).lo))
+    return rescale(largest, source, tensors[node.output], machine, clamp_of(node), node.name)
+
+
+def run_float(node: Node, tensors: Mapping[str, Tensor], inputs: Sequence[Reals]) -> Reals:
+    """The largest real value."""
+    largest: Reals = reduce(np.maximum, taps(inputs[0], node, -np.inf))
+    return clamp_real(largest, node, clamp_of(node), tensors[node.output])

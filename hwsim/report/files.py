@@ -1,0 +1,153 @@
+"""Writing that an interruption cannot leave half done: a temporary sibling, then a rename."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import secrets
+import shutil
+import zipfile
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hwsim.errors import DataError
+
+_EPOCH = (1980, 1, 1, 0, 0, 0)  # zip's first date: equal arrays give equal bytes
+
+
+def npz_bytes(arrays: Mapping[str, NDArray[Any]]) -> bytes:
+    """A compressed ``.npz`` of any names (``numpy.savez`` refuses ``file``), never pickled.
+
+    >>> sorted(np.load(io.BytesIO(npz_bytes({"file": np.arange(3)}))))
+    ['file']
+    """
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, array in arrays.items():
+            entry = zipfile.ZipInfo(f"{name}.npy", _EPOCH)
+            entry.compress_type = zipfile.ZIP_DEFLATED
+            with archive.open(entry, "w", force_zip64=True) as member:
+                np.lib.format.write_array(member, np.asarray(array), allow_pickle=False)
+    return buffer.getvalue()
+
+
+def json_bytes(value: Any) -> bytes:
+    """Readable JSON; numpy scalars become numbers, NaN and infinity are refused.
+
+    >>> json_bytes({"events": np.int64(3)})
+    b'{\\n  "events": 3\\n}\\n'
+    """
+    text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False, default=_plain)
+    return (text + "\n").encode()
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, np.generic | np.ndarray):
+        return value.tolist()
+    raise TypeError(f"{type(value).__name__} is not JSON")
+
+
+def _beside(path: Path) -> Path:
+    return path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+
+
+def _refusal(path: Path, error: OSError) -> DataError:
+    reason = error.strerror or str(error) or type(error).__name__
+    return DataError(f"{path}: cannot be written: {reason.partition(chr(10))[0]}")
+
+
+def write_file(path: Path, content: bytes) -> None:
+    """Write one file whole or not at all.
+
+    Raises
+    ------
+    DataError
+        The system refused (disk full, no permission); an older file stays as it was.
+    """
+    temporary = _beside(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary.write_bytes(content)
+        os.replace(temporary, path)
+    except OSError as error:
+        raise _refusal(path, error) from error
+    finally:
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
+
+
+def is_run_directory(folder: Path) -> bool:
+    """Whether ``folder`` holds a summary.json that hwsim wrote."""
+    try:
+        summary = json.loads((folder / "summary.json").read_bytes())
+    except (OSError, ValueError):
+        return False
+    return isinstance(summary, dict) and {"schema", "hwsim_version"} <= summary.keys()
+
+
+def write_folder(folder: Path, fill: Callable[[Path], None]) -> None:
+    """Let ``fill`` write a whole run directory, then put it in place of an older one.
+
+    Raises
+    ------
+    DataError
+        ``folder`` holds something that hwsim did not write, or the system refused. What was
+        there before stays.
+    """
+    target = Path(os.path.realpath(folder))
+    temporary = _beside(target)
+    try:
+        _check_replaceable(target)
+        temporary.mkdir(parents=True)
+        fill(temporary)
+        _swap(temporary, target)
+    except OSError as error:
+        raise _refusal(folder, error) from error
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _check_replaceable(target: Path) -> None:
+    if not target.exists():
+        return
+    if not target.is_dir():
+        raise DataError.at(str(target), "kind", "file", "must be a directory")
+    if any(target.iterdir()) and not is_run_directory(target):
+        raise DataError.at(
+            str(target), "content", "not a run of hwsim", "must be empty or hold an earlier run"
+        )
+
+
+def _swap(new: Path, target: Path) -> None:
+    """Rename ``new`` to ``target``; an older one is put back where that fails."""
+    if not target.exists():
+        os.replace(new, target)
+        return
+    older = _beside(target)
+    os.replace(target, older)
+    try:
+        os.replace(new, target)
+    except OSError:
+        os.rename(older, target)
+        raise
+    shutil.rmtree(older, ignore_errors=True)
+
+
+def remove_file(path: Path) -> None:
+    """Remove a file that no longer applies, if it is there.
+
+    Raises
+    ------
+    DataError
+        The system refused.
+    """
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        raise _refusal(path, error) from error

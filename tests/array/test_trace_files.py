@@ -1,0 +1,86 @@
+"""Traces as files: what is written is what is read back."""
+
+import io
+
+import numpy as np
+import pytest
+from oracles.small_layers import DATAFLOWS, draw
+from vcd.reader import TokenKind, tokenize
+
+from hwsim.array.cycle import execute
+from hwsim.array.trace import TraceWindow, record
+from hwsim.report.trace_files import write_events, write_trace
+from hwsim.report.waveform import scope, write_waveform
+
+
+def traced(dataflow):
+    d, schedule = draw(dataflow, 5)
+    start = schedule.fold_cycles // 2
+    return record(d, schedule, TraceWindow(0, start, start + schedule.fold_cycles))
+
+
+@pytest.mark.parametrize("dataflow", DATAFLOWS)
+def test_a_trace_file_holds_every_register(dataflow, tmp_path):
+    trace = traced(dataflow)
+    write_trace(tmp_path / "trace.npz", trace)
+    assert [p.name for p in tmp_path.iterdir()] == ["trace.npz"]
+    with np.load(tmp_path / "trace.npz", allow_pickle=False) as read:
+        assert read["schema"] == "hwsim.trace.1"
+        assert read["dataflow"] == dataflow
+        assert read["sample"] == 0
+        assert np.array_equal(read["clock"], trace.clock)
+        for name, content in trace.registers.items():
+            assert read[name].dtype == np.int64
+            assert np.array_equal(read[name], content)
+            assert read[f"bits_{name}"] == trace.bits[name]
+        assert len(read.files) == 4 + 2 * len(trace.registers)
+
+
+def test_an_event_file_holds_every_event(tmp_path):
+    events = execute(*draw("weight_stationary", 3), list_events=True).events
+    assert len(events.columns["k"]) > 10
+    write_events(tmp_path / "events.npz", events)
+    with np.load(tmp_path / "events.npz", allow_pickle=False) as read:
+        assert read["schema"] == "hwsim.events.1"
+        assert all(np.array_equal(read[name], events.columns[name]) for name in events.NAMES)
+
+
+@pytest.mark.parametrize("dataflow", DATAFLOWS)
+def test_a_waveform_reads_back(dataflow, tmp_path):
+    trace = traced(dataflow)
+    write_waveform(tmp_path / "trace.vcd", trace)
+    values, bits = read_waveform((tmp_path / "trace.vcd").read_bytes(), trace.clock)
+    assert values.pop("array.cycle") == trace.clock.tolist()
+    for name, content in trace.registers.items():
+        for row, col in np.ndindex(content.shape[1:]):
+            signal = "value" if name.startswith("tree_") else name
+            path = f"{scope(name, row, col)}.{signal}"
+            assert values.pop(path) == content[:, row, col].tolist()
+            assert bits[path] == trace.bits[name]
+    assert not values
+
+
+def read_waveform(content, clocks):
+    """Value of every signal at every clock, and its width."""
+    names, bits, scopes, now = {}, {}, [], {}
+    values, time = {}, None
+    for token in tokenize(io.BytesIO(content)):
+        if token.kind is TokenKind.SCOPE:
+            scopes.append(token.scope.ident)
+        elif token.kind is TokenKind.UPSCOPE:
+            scopes.pop()
+        elif token.kind is TokenKind.VAR:
+            path = ".".join([*scopes, token.var.reference])
+            names[token.var.id_code], bits[path] = path, token.var.size
+        elif token.kind is TokenKind.CHANGE_TIME:
+            for clock in clocks if time is not None else ():
+                if time <= clock < token.time_change:
+                    for path, value in now.items():
+                        values.setdefault(path, []).append(value)
+            time = token.time_change
+        elif token.kind in (TokenKind.CHANGE_VECTOR, TokenKind.CHANGE_SCALAR):
+            change = token.vector_change if token.vector_change else token.scalar_change
+            path = names[change.id_code]
+            code = int(change.value)
+            now[path] = code - (1 << bits[path]) if code >> (bits[path] - 1) else code
+    return values, bits

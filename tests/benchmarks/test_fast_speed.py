@@ -1,0 +1,132 @@
+"""The fast engine against a numpy loop over K that keeps the same counters, on ResNet-8's layers.
+
+Ratios of one process on one core; only they carry over to another machine. The engine's result is
+the whole ledger: events by channel and step, both classes, ranges of every exact sum, the first
+place. The peer counts events and keeps the range of what it presents to the register.
+"""
+
+import time
+
+import numpy as np
+import pytest
+
+from hwsim.array import fast
+from hwsim.array.dataflow import Schedule
+from hwsim.array.fast_lanes import run_lanes
+from hwsim.array.gemm import Datapath, Register
+from hwsim.array.specification import ArraySpec
+
+SAMPLES = 4
+RESNET_8 = [  # pixels, K, channels of every convolution, input 32 x 32 x 3
+    (1024, 27, 16),
+    *[(1024, 144, 16)] * 2,
+    (256, 144, 32),
+    (256, 288, 32),
+    (256, 16, 32),
+    (64, 288, 64),
+    (64, 576, 64),
+    (64, 32, 64),
+]
+WRAP, SATURATE = 0, 1
+
+
+def register(bits, overflow):
+    return Register(bits, -(1 << bits - 1), (1 << bits - 1) - 1, overflow, 0)
+
+
+def schedule_of(flow, shape, rows=16):
+    array = ArraySpec(dataflow=flow, rows=rows, cols=rows, k_order=["ky", "kx", "ic"])
+    return Schedule(array, 1, *shape)
+
+
+def datapath_of(shape, bits, *, chain=None, overflow=SATURATE, samples=SAMPLES):
+    """Half-normal activations, 45 % of them zero, and normal weights."""
+    m, k, n = shape
+    rng = np.random.default_rng(m + k + n)
+    a = np.minimum(np.abs(rng.normal(0, 60, (samples, 1, m, k))), 255).astype(np.int32)
+    a[rng.random(a.shape) < 0.45] = 0
+    return Datapath(
+        a=a,
+        w=np.clip(np.rint(rng.normal(0, 30, (1, k, n))), -127, 127).astype(np.int32),
+        preload=None,
+        row_sum=None,
+        w_zero_point=np.zeros((1, n), np.int64),
+        last=None,
+        drop_bits=0,
+        product_rounding=0,
+        chain=() if chain is None else (register(chain, WRAP),),
+        accumulator=register(bits, overflow),
+        check_final=False,
+    )
+
+
+def numpy_loop(a, w, lo, hi):
+    """The peer: one register, saturating, events counted, range kept; all pixels side by side."""
+    acc = np.zeros((a.shape[0], w.shape[1]), np.int32)
+    least, most = acc.copy(), acc.copy()
+    events = 0
+    for k in range(a.shape[1]):
+        presented = acc + a[:, k, None] * w[k]
+        clipped = np.clip(presented, lo, hi)
+        events += np.count_nonzero(clipped != presented)
+        np.minimum(least, presented, out=least)
+        np.maximum(most, presented, out=most)
+        acc = clipped
+    return acc, events
+
+
+def seconds(function):
+    """Of the fastest of five runs after a first one."""
+    function()
+    times = []
+    for _ in range(5):
+        start = time.process_time()
+        function()
+        times.append(time.process_time() - start)
+    return min(times)
+
+
+def peer_seconds(bits):
+    layers = [datapath_of(shape, bits) for shape in RESNET_8]
+    codes = [
+        (d.a.reshape(-1, d.shape[3]), d.w[0], d.accumulator.lo, d.accumulator.hi) for d in layers
+    ]
+    return seconds(lambda: [numpy_loop(*layer) for layer in codes])
+
+
+@pytest.mark.benchmark(timer=time.process_time)
+@pytest.mark.parametrize("flow", ["output_stationary", "weight_stationary"])
+@pytest.mark.parametrize(("bits", "least_ratio"), [(20, 3), (16, 1.5), (12, 1.2)])
+def test_full_ledger_is_several_times_as_fast_as_a_numpy_loop(benchmark, flow, bits, least_ratio):
+    chain = 20 if flow == "weight_stationary" else None
+    layers = [
+        (datapath_of(shape, bits, chain=chain), schedule_of(flow, shape)) for shape in RESNET_8
+    ]
+    benchmark.pedantic(
+        lambda: [fast.execute(*layer) for layer in layers], rounds=5, warmup_rounds=1
+    )
+    ratio = peer_seconds(bits) / benchmark.stats.stats.min
+    macs = SAMPLES * sum(m * k * n for m, k, n in RESNET_8)
+    benchmark.extra_info["x_numpy_loop"] = ratio
+    benchmark.extra_info["gmac_per_s"] = macs / benchmark.stats.stats.min / 1e9
+    assert ratio >= least_ratio
+
+
+def test_engine_and_peer_agree():
+    datapath = datapath_of((64, 288, 64), 14, samples=1)
+    out, events = numpy_loop(datapath.a[0, 0], datapath.w[0], -8192, 8191)
+    execution = fast.execute(datapath, schedule_of("output_stationary", (64, 288, 64)))
+    assert (execution.accumulator[0, 0] == out).all()
+    assert execution.accumulator_ledger.events == events > 0
+
+
+def test_width_sweep_compiles_nothing():
+    shape = (16, 27, 16)
+    schedule = schedule_of("weight_stationary", shape)
+    fast.execute(datapath_of(shape, 12, chain=12, samples=1), schedule)
+    before = len(run_lanes.nopython_signatures)
+    for bits in range(8, 33):
+        for overflow in (WRAP, SATURATE):
+            datapath = datapath_of(shape, bits, chain=bits, overflow=overflow, samples=1)
+            fast.execute(datapath, schedule)
+    assert len(run_lanes.nopython_signatures) == before == 1

@@ -1,0 +1,82 @@
+"""Our reader of the schema against jsonschema: both refuse the same summaries."""
+
+import copy
+import json
+
+import pytest
+from report.summaries import RUNS, nine_with_overflow
+
+from hwsim.errors import DataError
+from hwsim.report.schema import summary_schema, validate_summary
+
+jsonschema = pytest.importorskip("jsonschema")
+
+DEFECTS = {
+    "wrong version": (("schema",), 2),
+    "no model": (("model",), None),
+    "top key": (("extra",), 1),
+    "layer key": (("layers", 0, "extra"), 1),
+    "missing": (("layers", 0, "overflow", "persistent"), KeyError),
+    "true is no count": (("layers", 0, "m"), True),
+    "real count": (("layers", 0, "macs"), 1.5),
+    "negative": (("layers", 0, "overflow", "events"), -1),
+    "above one": (("layers", 0, "utilization"), 1.01),
+    "unknown rule": (("layers", 0, "width", "overflow"), "clip"),
+    "unknown stage": (("layers", 1, "overflow", "first", "stage"), "product"),
+    "before the bias": (("layers", 1, "overflow", "first", "k"), -2),
+    "text in a list": (("layers", 0, "shape"), [8, "8"]),
+    "reference": (("layers", 0, "error", "sqnr_db"), "inf"),
+    "tree level": (("layers", 0, "width", "chain", "bits"), [17, 0]),
+}
+
+
+def broken(path, value):
+    summary = nine_with_overflow()[0]
+    holder = summary
+    for key in path[:-1]:
+        holder = holder[key]
+    if value is KeyError:
+        del holder[path[-1]]
+    else:
+        holder[path[-1]] = value
+    return summary
+
+
+def test_schema_is_a_schema():
+    jsonschema.Draft202012Validator.check_schema(summary_schema())
+
+
+@pytest.mark.parametrize("name", RUNS)
+def test_every_kind_of_run_is_valid_for_both_readers(name):
+    summary = json.loads(json.dumps(RUNS[name]()[0]))
+    validate_summary(summary)
+    jsonschema.Draft202012Validator(summary_schema()).validate(summary)
+
+
+@pytest.mark.parametrize("name", DEFECTS)
+def test_every_defect_is_refused_by_both_readers(name):
+    summary = broken(*DEFECTS[name])
+    with pytest.raises(DataError) as refusal:
+        validate_summary(summary)
+    assert len(str(refusal.value).splitlines()) == 1
+    assert str(refusal.value).startswith("summary.json: ")
+    assert not jsonschema.Draft202012Validator(summary_schema()).is_valid(summary)
+
+
+@pytest.mark.parametrize("path", [("width", "chain"), ("overflow", "first"), ("error",)])
+def test_absent_parts_of_a_layer_may_be_null(path):
+    validate_summary(broken(("layers", 1, *path), None))
+
+
+def test_a_tree_has_one_width_a_level():
+    validate_summary(broken(("layers", 0, "width", "chain", "bits"), [17, 18, 19]))
+
+
+def test_keys_that_design_does_not_promise_may_be_left_out():
+    summary = copy.deepcopy(nine_with_overflow()[0])
+    for name in ("engine", "seed", "time_s", "float_reference", "machine", "command", "clock_mhz"):
+        del summary[name]
+    for layer in summary["layers"]:
+        for name in ("dataflow_folds", "latency_cycles", "shape", "formats", "scheme"):
+            del layer[name]
+    validate_summary(summary)
