@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -11,6 +12,7 @@ import typer
 
 from hwsim import cli_hw
 from hwsim.cli_console import (
+    INTERRUPTED,
     Format,
     OneLineErrors,
     RunFormat,
@@ -228,4 +230,8 @@ def report(
 
 def main() -> None:
     """Entry point of ``hwsim`` and ``python -m hwsim``."""
-    app(prog_name="hwsim")
+    try:
+        app(prog_name="hwsim")
+    except KeyboardInterrupt:  # before the command line was read
+        print("interrupted", file=sys.stderr)
+        sys.exit(INTERRUPTED)

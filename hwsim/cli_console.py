@@ -41,22 +41,34 @@ class RunFormat(StrEnum):
 class OneLineErrors(TyperGroup):
     """Failures of every command: a line each and an exit code; a defect keeps its traceback."""
 
+    def make_context(self, *words: Any, **options: Any) -> Any:
+        """Read the command line."""
+        with one_line_errors():
+            return super().make_context(*words, **options)
+
     def invoke(self, ctx: Any) -> Any:
         """Run the command."""
-        try:
+        with one_line_errors():
             result = super().invoke(ctx)
             sys.stdout.flush()
-        except HwsimError as error:
-            raise _stop(str(error), error.exit_code) from None
-        except KeyboardInterrupt:
-            raise _stop("interrupted", INTERRUPTED) from None
-        except OSError as error:
-            _abandon_stdout()
-            if error.errno == errno.EPIPE:  # the reader has seen enough: `hwsim hw list | head -1`
-                raise typer.Exit(0) from None
-            where = error.filename or "output"
-            raise _stop(f"{where}: {error.strerror or error}", HwsimError.exit_code) from None
-        return result
+            return result
+
+
+@contextmanager
+def one_line_errors() -> Iterator[None]:
+    """Turn failures that a user can mend into a line on stderr and an exit code."""
+    try:
+        yield
+    except HwsimError as error:
+        raise _stop(str(error), error.exit_code) from None
+    except KeyboardInterrupt:
+        raise _stop("interrupted", INTERRUPTED) from None
+    except OSError as error:
+        _abandon_stdout()
+        if error.errno == errno.EPIPE:  # the reader has seen enough: `hwsim hw list | head -1`
+            raise typer.Exit(0) from None
+        where = error.filename or "writing"
+        raise _stop(f"{where}: {error.strerror or error}", HwsimError.exit_code) from None
 
 
 def _stop(message: str, code: int) -> typer.Exit:

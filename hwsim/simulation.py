@@ -270,7 +270,7 @@ def bounds(
     Examples
     --------
     >>> bounds(load_model("seed_conv").graph, "edge_os_16x16")[0]["width"]["weight_bits"]
-    19
+    20
     """
     graph = model.graph if isinstance(model, Model) else model
     if isinstance(machine, str):

@@ -93,6 +93,8 @@ def case(source: Source, dataflow: str) -> tuple[Gemm, Machine]:
         codes(source, (groups, k, n), *w_range),
         za, zw, None, a_range, w_range,
     )  # fmt: skip
+    if source.once_in(4):
+        there_and_back(problem, source.choice((k, k_tile)))
     drop_bits = source.integer(1, 5) if zero_point == "subtract" and source.once_in(3) else 0
     words = {
         "rows": rows, "cols": cols, "activation": machine_a, "weight": machine_w,
@@ -106,6 +108,15 @@ def case(source: Source, dataflow: str) -> tuple[Gemm, Machine]:
     if dataflow in ARRAYS[1:]:
         words["chain"] = drawn_chain(source, dataflow, rows, widths)
     return problem, machine(dataflow, **words)
+
+
+def there_and_back(problem: Gemm, period: int) -> None:
+    """Sums that rise and fall again in every period: partial sums overflow, final ones do not."""
+    steps = np.arange(problem.shape[3])
+    rising = 2 * (steps % max(period, 1)) < period
+    problem.w[:] = np.where(rising, problem.w_range[1], problem.w_range[0])[:, None]
+    lo, hi = problem.a_range
+    problem.a[:] = np.maximum(hi - np.abs(problem.a) % 3, lo)
 
 
 def with_bias(source: Source, problem: Gemm):
@@ -168,9 +179,14 @@ class Widths:
 
 
 def drawn_bits(source: Source, final: int, bound: int) -> int:
-    """Between final - 3 and bound + 1, a valid register; once in a while the widest there is."""
+    """Between final - 3 and bound + 1, a valid register; once in a while the widest there is.
+
+    Every third is just as wide as the final values, where partial sums overflow alone.
+    """
     if source.once_in(30):
         return 64
+    if source.once_in(3):
+        return max(2, final)
     return min(max(2, source.integer(final - 3, max(final, bound) + 1)), 64)
 
 

@@ -18,8 +18,6 @@ from hwsim.array.gemm import Datapath, Gemm, Ints, Register
 from hwsim.array.specification import Machine, RegisterSpec, overflow_code, rounding_code
 from hwsim.errors import ConfigError
 
-INT64_SAFE = (1 << 63) - 1
-
 
 @dataclass(frozen=True, eq=False)
 class Bias:
@@ -123,6 +121,7 @@ def build(gemm: Gemm, machine: Machine, where: str) -> tuple[Datapath, Bias]:
         The operands do not fit the machine, or the exact sums could leave int64.
     """
     gemm = to_machine_formats(gemm, machine)
+    refuse_wide_sums(gemm, machine.product.drop_bits, where)
     _, groups, m, k, n = gemm.shape
     za, zw = gemm.a_zero_point, gemm.w_zero_point
     bias = gemm.bias
@@ -136,7 +135,6 @@ def build(gemm: Gemm, machine: Machine, where: str) -> tuple[Datapath, Bias]:
             bias = correction if bias is None else bias + correction
         if zw.any():
             row_sum = a.sum(axis=3, dtype=np.int64)
-    refuse_wide_sums(gemm, bias, row_sum, where)
     stored = store_bias(bias, machine)
     preload = machine.bias.when == "preload"
     return (
@@ -165,18 +163,19 @@ def operand_dtype(gemm: Gemm) -> type[np.int32] | type[np.int64]:
     return np.int32 if reach < 1 << 31 else np.int64
 
 
-def refuse_wide_sums(gemm: Gemm, bias: Ints | None, row_sum: Ints | None, where: str) -> None:
+def refuse_wide_sums(gemm: Gemm, drop_bits: int, where: str) -> None:
     """Refuse a layer whose exact sums could leave int64: computation is int64, nothing may wrap
-    silently. Bound: K times the largest product, plus bias and row sums, twice over for the store
-    on top of a full register."""
+    silently.
+
+    Bound: K products, rounded up by at most ``2**drop_bits`` each, plus the bias; three times
+    over, for a folded bias and row sums of the same size; below 2**62, for the store on top of
+    a full register.
+    """
     k = gemm.shape[3]
     reach = max(abs(v) for v in gemm.a_range) + abs(gemm.a_zero_point)
     weight = max(abs(v) for v in gemm.w_range) + int(np.abs(gemm.w_zero_point).max(initial=0))
-    total = 2 * k * reach * weight + (int(np.abs(bias).max(initial=0)) if bias is not None else 0)
-    if 2 * total > INT64_SAFE:
-        raise ConfigError.at(
-            where,
-            "K * largest product + bias",
-            total,
-            "must stay below 2**62, so that sums are exact",
-        )
+    bias = 0 if gemm.bias is None else max(abs(int(b)) for b in (*gemm.bias.ravel(), 0))
+    total = 3 * k * (reach * weight + (1 << drop_bits)) + bias
+    if total >= 1 << 62:
+        must = "must stay below 2**62, so that sums are exact"
+        raise ConfigError.at(where, "K * largest product + bias", total, must)

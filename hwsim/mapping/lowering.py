@@ -7,6 +7,7 @@ input's zero point. Works on codes and on the float twin's real values alike.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -59,7 +60,8 @@ def im2col(x: NDArray[Any], layer: MacLayer, k_order: list[str], pad_value: floa
     """
     samples = x.shape[0]
     if layer.op == "fully_connected":
-        return x.reshape(samples, 1, -1, x.shape[-1])
+        rows = math.prod(x.shape[1:-1])
+        return x.reshape(samples, 1, rows, x.shape[-1])
     oy, ox, _ = output_shape(layer, x.shape[1:])
     ky, kx = kernel_size(layer)
     padded = np.pad(x, ((0, 0), *layer.padding, (0, 0)), constant_values=pad_value)
@@ -74,7 +76,7 @@ def im2col(x: NDArray[Any], layer: MacLayer, k_order: list[str], pad_value: floa
             tap = tap.reshape(samples, oy * ox, groups, ic)
             taps[:, :, :, j, i] = tap.transpose(0, 2, 1, 3)
     order = [3 + _AXIS[axis] for axis in k_order]
-    return taps.transpose(0, 1, 2, *order).reshape(samples, groups, oy * ox, -1)
+    return taps.transpose(0, 1, 2, *order).reshape(samples, groups, oy * ox, ky * kx * ic)
 
 
 def weight_matrix(weight: NDArray[Any], layer: MacLayer, k_order: list[str]) -> NDArray[Any]:

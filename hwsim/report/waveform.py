@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import io
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from vcd import VCDWriter
+from vcd.writer import Variable
 
-from hwsim.array.gemm import Ints
 from hwsim.array.trace import RegisterTrace
 from hwsim.report.files import write_file
 
@@ -33,26 +34,28 @@ def write_waveform(path: Path, trace: RegisterTrace) -> None:
     widths. ``array.cycle`` is the compute clock since the layer's start.
     """
     text = io.StringIO()
-    with VCDWriter(text, timescale="1 ns", init_timestamp=int(trace.clock[0])) as writer:
-        cycle = writer.register_var("array", "cycle", "integer", 64, int(trace.clock[0]))
-        changes = []
-        for name, content in trace.registers.items():
-            signal = "value" if name.startswith("tree_") else name
-            for row, col in np.ndindex(content.shape[1:]):
-                values, at = content[:, row, col], scope(name, row, col)
-                variable = writer.register_var(at, signal, "wire", trace.bits[name], int(values[0]))
-                changes += [(i, variable, int(values[i])) for i in changed(values)]
-        changes += [(i, cycle, int(trace.clock[i])) for i in range(1, len(trace.clock))]
-        for i, variable, value in sorted(changes, key=lambda change: change[0]):
-            writer.change(variable, int(trace.clock[i]), value)
-        writer.close(int(trace.clock[-1]) + 1)
+    clocks = [int(clock) for clock in trace.clock]
+    with VCDWriter(text, timescale="1 ns", init_timestamp=clocks[0]) as writer:
+        cycle = writer.register_var("array", "cycle", "integer", 64, clocks[0])
+        variables = {
+            (name, row, col): register_signal(writer, trace, name, row, col)
+            for name, content in trace.registers.items()
+            for row, col in np.ndindex(content.shape[1:])
+        }
+        for i, clock in enumerate(clocks[1:], 1):
+            writer.change(cycle, clock, clock)
+            for name, content in trace.registers.items():
+                for row, col in np.argwhere(content[i] != content[i - 1]).tolist():
+                    value = int(content[i, row, col])
+                    writer.change(variables[name, row, col], clock, value)
+        writer.close(clocks[-1] + 1)
     write_file(path, text.getvalue().encode("ascii"))
 
 
-def changed(values: Ints) -> list[int]:
-    """Indices at which a value differs from the one before.
-
-    >>> changed(np.array([0, 0, 3, 3, 0]))
-    [2, 4]
-    """
-    return [int(i) + 1 for i in np.flatnonzero(np.diff(values))]
+def register_signal(
+    writer: VCDWriter, trace: RegisterTrace, name: str, row: int, col: int
+) -> Variable[Any]:
+    """Declare one register, with its content after the window's first clock."""
+    signal = "value" if name.startswith("tree_") else name
+    first = int(trace.registers[name][0, row, col])
+    return writer.register_var(scope(name, row, col), signal, "wire", trace.bits[name], first)

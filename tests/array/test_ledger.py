@@ -1,6 +1,7 @@
 """The ledger: what counts as an event, its classes, widths, the order of places, merging."""
 
 import numpy as np
+import pytest
 import strategies
 from hypothesis import given
 from hypothesis import strategies as st
@@ -13,14 +14,14 @@ from hwsim.array.engines import ENGINES
 from hwsim.array.ledger import STAGES, Place, RegisterLedger
 
 
-def execute(products, b=None, samples=1, list_events=True, **words):
+def execute(products, b=None, samples=1, list_events=True, engine="fast", **words):
     """One output whose products are given, on one PE."""
     k = len(products)
     gemm = strategies.gemm([[[products]]] * samples, np.ones((1, k, 1)), bias=b)
     machine = strategies.machine("output_stationary", 1, 1, **words)
     datapath, _ = build(gemm, machine, "a layer")
     schedule = Schedule(machine.array, 1, 1, k, 1)
-    return ENGINES["fast"](datapath, schedule, list_events=list_events)
+    return ENGINES[engine](datapath, schedule, list_events=list_events)
 
 
 def ledger(products, **words) -> RegisterLedger:
@@ -72,6 +73,34 @@ def test_classes_are_told_by_the_exact_final_value():
     persistent = ledger([100, 100, 100], accumulator=(8, "saturate"))
     assert (persistent.persistent.item(), persistent.transient.item()) == (1, 0)
     assert persistent.events == 2
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize(
+    ("last", "overflow", "persistent"),
+    [
+        (-73, "saturate", False),  # 127, the largest value that fits
+        (-72, "saturate", True),
+        (-73, "saturate_zero", False),
+        (-72, "saturate_zero", True),
+        (-127, "saturate_symmetric", False),
+    ],
+)
+def test_class_turns_at_the_end_of_the_range(engine, last, overflow, persistent):
+    for sign in (1, -1):
+        end = sign * last - (sign < 0 and overflow != "saturate_symmetric")  # -128 fits too
+        products = [sign * 100, sign * 100, end]
+        words = {"accumulator": (8, overflow), "engine": engine}
+        found = ledger(products, **words)
+        assert (found.persistent.item(), found.transient.item()) == (persistent, not persistent)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_symmetric_register_cannot_hold_its_least_code(engine):
+    words = {"accumulator": (8, "saturate_symmetric"), "engine": engine}
+    assert ledger([-100, -27], **words).events == 0
+    found = ledger([-100, -28], **words)
+    assert (found.persistent.item(), found.excess_bits, found.symmetric) == (1, 1, True)
 
 
 def test_ranges_are_of_exact_sums_not_of_what_was_kept():
@@ -150,6 +179,9 @@ def test_merge_is_associative_and_commutative(a, b, c):
     assert same(a.merge(b).merge(c), a.merge(b.merge(c)))
     merged = a.merge(b)
     assert merged.events == a.events + b.events
+    firsts = [place for place in (a.first, b.first) if place is not None]
+    assert all(merged.first <= place for place in firsts)
+    assert merged.first in firsts or not firsts
     assert merged.excess_bits == max(a.excess_bits, b.excess_bits)
 
 

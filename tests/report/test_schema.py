@@ -1,15 +1,14 @@
-"""Our reader of the schema against jsonschema: both refuse the same summaries."""
+"""What the shipped schema of summary.json lets through, and what it refuses in one line."""
 
 import copy
 import json
 
+import jsonschema
 import pytest
 from report.summaries import RUNS, nine_with_overflow
 
 from hwsim.errors import DataError
 from hwsim.report.schema import summary_schema, validate_summary
-
-jsonschema = pytest.importorskip("jsonschema")
 
 DEFECTS = {
     "wrong version": (("schema",), 2),
@@ -47,20 +46,18 @@ def test_schema_is_a_schema():
 
 
 @pytest.mark.parametrize("name", RUNS)
-def test_every_kind_of_run_is_valid_for_both_readers(name):
+def test_every_kind_of_run_is_valid(name):
     summary = json.loads(json.dumps(RUNS[name]()[0]))
     validate_summary(summary)
-    jsonschema.Draft202012Validator(summary_schema()).validate(summary)
 
 
 @pytest.mark.parametrize("name", DEFECTS)
-def test_every_defect_is_refused_by_both_readers(name):
+def test_every_defect_is_refused_in_one_line(name):
     summary = broken(*DEFECTS[name])
     with pytest.raises(DataError) as refusal:
         validate_summary(summary)
     assert len(str(refusal.value).splitlines()) == 1
     assert str(refusal.value).startswith("summary.json: ")
-    assert not jsonschema.Draft202012Validator(summary_schema()).is_valid(summary)
 
 
 @pytest.mark.parametrize("path", [("width", "chain"), ("overflow", "first"), ("error",)])

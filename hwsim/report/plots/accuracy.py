@@ -14,12 +14,14 @@ from hwsim.report.plots.numbers import Arrays, Numbers, Plot
 from hwsim.report.words import Summary
 
 _COLUMNS = ("index", "layer", "accumulated_db", "isolated_db", "accumulated", "isolated")
-_MARKS = {
-    "accumulated": {"color": BLUE, "marker": "o", "markersize": 8, "label": "accumulated: whole network up to here"},
-    "isolated": {
-        "color": ORANGE, "marker": "D", "markersize": 4.5, "label": "isolated: this layer alone, true inputs",
-    },
-}  # fmt: skip
+_MARKS: dict[str, dict[str, Any]] = {  # nested sizes, so that equal values show
+    "accumulated": {"color": BLUE, "marker": "o", "markersize": 8},
+    "isolated": {"color": ORANGE, "marker": "D", "markersize": 4.5},
+}
+_LABELS = {
+    "accumulated": "accumulated: whole network up to here",
+    "isolated": "isolated: this layer alone, true inputs",
+}
 
 
 def _numbers(summary: Summary, details: Arrays) -> Numbers:
@@ -52,13 +54,15 @@ def _draw(numbers: Numbers) -> Figure:
     for name, mark in _MARKS.items():
         points = [(x, y) for y, x in enumerate(numbers.column(f"{name}_db")) if x is not None]
         axes.plot(
-            [x for x, _ in points], [y for _, y in points], linestyle="", markersize=mark["markersize"],
-            color=mark["color"], marker=mark["marker"], gid=name, zorder=3,
-        )  # fmt: skip
+            [x for x, _ in points], [y for _, y in points], linestyle="", gid=name, zorder=3, **mark
+        )
     _limits(axes, [x for column in pairs for x in column if x is not None])
     _states(axes, numbers)
     axes.set_xlabel("SQNR against the float reference, dB (further right is better)")
-    legend(figure, [Line2D([], [], linestyle="", **mark) for mark in _MARKS.values()])  # type: ignore[arg-type]  # mixed keywords
+    legend(
+        figure,
+        [Line2D([], [], linestyle="", label=_LABELS[name], **_MARKS[name]) for name in _MARKS],
+    )
     return figure
 
 
