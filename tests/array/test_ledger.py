@@ -44,18 +44,18 @@ def test_step_counters_start_at_the_preload_and_end_after_k():
 
 
 def test_row_sum_comes_before_a_bias_added_last():
-    gemm = strategies.gemm([[[[10]]]], [[[10]]], zw=10, bias=-100)
+    """100, 127 (was 200, the row sum), 27; the bias first would give 100, 0, 100, no event."""
+    gemm = strategies.gemm([[[[10]]]], [[[10]]], zw=-10, bias=-100)
     machine = strategies.machine(
         "output_stationary", 1, 1,
         zero_point="fold", bias=(9, "saturate", 0, "last"), accumulator=(8, "saturate"),
     )  # fmt: skip
     datapath, _ = build(gemm, machine, "a layer")
-    found = ENGINES["fast"](datapath, Schedule(machine.array, 1, 1, 1, 1), list_events=True)
-    # 100, then 100 - 10 * 10 = 0, then 0 - 100; the bias first would not overflow either way,
-    # so the exact range tells the order: 0 is seen after the row sum, -100 at the end
-    assert found.accumulator.item() == -100
-    assert found.accumulator_ledger.partial_lo.item() == -100
-    assert found.accumulator_ledger.partial_hi.item() == 100
+    for engine in ENGINES.values():
+        found = engine(datapath, Schedule(machine.array, 1, 1, 1, 1))
+        assert (found.accumulator.item(), found.exact.item()) == (27, 100)
+        assert found.accumulator_ledger.partial_hi.item() == 200
+        assert found.accumulator_ledger.events_by_step.tolist() == [0, 0, 1]
 
 
 def test_final_check_is_one_store_after_all():
