@@ -18,6 +18,7 @@ from typer.core import TyperGroup
 from hwsim.errors import HwsimError
 
 INTERRUPTED = 128 + signal.SIGINT
+ARGUMENTS = "hwsim.arguments"  # where a context keeps the words of the command line
 Progress = Callable[[int, int, str], None]
 
 
@@ -41,10 +42,15 @@ class RunFormat(StrEnum):
 class OneLineErrors(TyperGroup):
     """Failures of every command: a line each and an exit code; a defect keeps its traceback."""
 
-    def make_context(self, *words: Any, **options: Any) -> Any:
-        """Read the command line."""
+    def make_context(
+        self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any
+    ) -> Any:
+        """Read the command line, and keep it: a run's summary says how to reproduce it."""
+        arguments = list(args)
         with one_line_errors():
-            return super().make_context(*words, **options)
+            context = super().make_context(info_name, args, parent, **extra)
+            context.meta[ARGUMENTS] = arguments
+            return context
 
     def invoke(self, ctx: Any) -> Any:
         """Run the command."""
@@ -113,31 +119,27 @@ def print_json(value: Any) -> None:
 
 
 def print_rows(rows: Sequence[Mapping[str, Any]], form: Format) -> None:
-    """Flat rows of equal keys, in the form asked for."""
+    """Rows as JSON, or as CSV with a column for every number that any row has."""
     if form is Format.JSON:
         print_json(rows)
-    elif form is Format.CSV:
-        from hwsim.report.tables import csv_text
+        return
+    from hwsim.report.tables import csv_text
 
-        header = list(rows[0]) if rows else []
-        print(csv_text(header, [[_plain(value) for value in row.values()] for row in rows]), end="")
-    else:
-        from rich.table import Table
-
-        table = Table(*(rows[0] if rows else ()), box=None, header_style="bold", pad_edge=False)
-        for row in rows:
-            table.add_row(*(_plain(value) for value in row.values()))
-        print_rich(table)
+    table = [flat(row) for row in rows]
+    header = list(dict.fromkeys(key for row in table for key in row))
+    print(csv_text(header, [[_plain(row.get(key)) for key in header] for row in table]), end="")
 
 
 def flat(row: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Nested mappings as dotted keys.
+    """Nested mappings, also in lists, as dotted keys.
 
-    >>> flat({"name": "conv1", "width": {"type_bits": 23}})
-    {'name': 'conv1', 'width.type_bits': 23}
+    >>> flat({"name": "conv1", "width": {"type_bits": 23}, "inputs": [{"name": "x"}]})
+    {'name': 'conv1', 'width.type_bits': 23, 'inputs.0.name': 'x'}
     """
     result: dict[str, Any] = {}
     for key, value in row.items():
+        if isinstance(value, list) and value and isinstance(value[0], Mapping):
+            value = dict(zip(map(str, range(len(value))), value, strict=True))
         result |= (
             flat(value, f"{prefix}{key}.") if isinstance(value, Mapping) else {prefix + key: value}
         )
@@ -147,4 +149,6 @@ def flat(row: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 def _plain(value: Any) -> str:
     if value is None:
         return ""
-    return " ".join(map(str, value)) if isinstance(value, list) else str(value)
+    if isinstance(value, list):
+        return ("; " if any(isinstance(item, str) for item in value) else " ").join(map(str, value))
+    return str(value)

@@ -69,13 +69,15 @@ class Criterion:
         Raises
         ------
         ConfigError
-            It is no ``KEY OP NUMBER``.
+            It is no ``KEY OP NUMBER``, or no summary can hold such a number.
         """
         match = _GRAMMAR.fullmatch(text)
         if match is None:
             must = "must be like overflow.persistent>0, with > >= < <= == or !="
             raise ConfigError.at("--fail-on", "expression", text, must)
         key, operation, number = match.groups()
+        if not _is_promised(key):
+            raise ConfigError.at("--fail-on", "key", key, "must be a number of summary.json")
         return cls(key, operation, int(number) if number.lstrip("+-").isdigit() else float(number))
 
     def findings(self, summary: Mapping[str, Any]) -> list[Finding]:
@@ -108,6 +110,25 @@ class Criterion:
         numbers: list[tuple[str | None, float]] = [(n, v) for n, v in found if v is not None]
         summed = self.key.startswith("overflow.") and not self.key.startswith(_NOT_SUMMED)
         return [(None, sum(value for _, value in numbers))] if numbers and summed else numbers
+
+
+def _is_promised(key: str) -> bool:
+    """Whether the schema of summary.json has a number at a key.
+
+    >>> _is_promised("overflow.persistent"), _is_promised("overflow.presistent")
+    (True, False)
+    """
+    from hwsim.report.schema import resolve, summary_schema
+
+    whole = summary_schema()
+    starts = (whole, whole["properties"]["totals"], whole["$defs"]["layer"])
+    for node in starts:
+        for part in key.split("."):
+            node = resolve(resolve(node).get("properties", {}).get(part, {}))
+        kinds = node.get("type", ())
+        if {"integer", "number"} & {*([kinds] if isinstance(kinds, str) else kinds)}:
+            return True
+    return False
 
 
 def _number(tree: Any, key: str) -> float | None:

@@ -7,14 +7,9 @@ from typing import Annotated
 import typer
 
 from hwsim.cli_console import Format, print_rows
+from hwsim.cli_options import FormatOption, SetOption
 
 hw = typer.Typer(help="Machines: list, show, check.", no_args_is_help=True, rich_markup_mode=None)
-
-SetOption = Annotated[
-    list[str] | None,
-    typer.Option("--set", metavar="KEY=VALUE", help="Change one word of the machine; repeatable."),
-]
-FormatOption = Annotated[Format, typer.Option("--format", help="How to print the result.")]
 
 
 @hw.command("list")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
 from fractions import Fraction
 from typing import TYPE_CHECKING
@@ -11,6 +12,7 @@ from hwsim.errors import ConfigError, DataError
 if TYPE_CHECKING:
     from hwsim.importers.data import Data
     from hwsim.importers.model import Model
+    from hwsim.network.graph import Tensor
 
 RANDOM = "random"
 RANDOM_SAMPLES = 16
@@ -29,6 +31,13 @@ def real_number(text: str) -> float:
     if not 0 < value < float("inf"):
         raise ConfigError.at("--input-scale", "scale", text, "must be positive, like 0.1 or 1/255")
     return value
+
+
+def without_data(limit: int | None, input_scale: str | None) -> None:
+    """Refuse options of data where none is asked for."""
+    for option, value in (("--limit", limit), ("--input-scale", input_scale)):
+        if value is not None:
+            raise ConfigError.at(option, "value", value, "must go with --data")
 
 
 def inputs_of(
@@ -69,7 +78,26 @@ def inputs_of(
     if data in models.embedded():
         return first(embedded(model, data), limit)
     scale = None if input_scale is None else real_number(input_scale)
-    return data_files.load(data, tensor, scale, limit)
+    loaded = data_files.load(data, tensor, scale, limit)
+    warn_of_clipping(data, loaded, tensor)
+    return loaded
+
+
+def warn_of_clipping(file: str, data: Data, tensor: Tensor) -> None:
+    """Say on stderr where real values lie beyond the input's range: a scale may be missing."""
+    import numpy as np
+
+    if data.real is None or tensor.format is None or not data.real.size:
+        return
+    ends = (tensor.format.lo - 1, tensor.format.hi + 1)  # a step beyond is no mistake
+    low, high = ((end - tensor.zero_point) * tensor.scale for end in ends)
+    share = float(np.mean((data.real < low) | (data.real > high)))
+    if share > 0:
+        print(
+            f"{file}: {share:.2%} of the values are beyond the network's input, "
+            f"{low:.4g}..{high:.4g}, and saturate; does it need --input-scale?",
+            file=sys.stderr,
+        )
 
 
 def first(data: Data, limit: int | None) -> Data:

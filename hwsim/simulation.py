@@ -20,7 +20,7 @@ from hwsim.array.specification import Machine
 from hwsim.errors import DataError, UnsupportedError
 from hwsim.importers import hardware as hardware_files
 from hwsim.importers import model as model_files
-from hwsim.importers.data import Data
+from hwsim.importers.data import Data, _real, _refuse_outside, _shaped, own_dtype
 from hwsim.importers.hardware import resolved_yaml
 from hwsim.importers.model import Model
 from hwsim.mapping.run import LayerLedger
@@ -28,7 +28,7 @@ from hwsim.network import float_twin
 from hwsim.network import run as network_run
 from hwsim.network.graph import Graph, quantize_input
 from hwsim.network.run import NetworkRun, Progress
-from hwsim.report.traces import TraceChoice, check_choice
+from hwsim.report.traces import TraceChoice, check_choice, check_windows
 from hwsim.version import VERSION
 
 if TYPE_CHECKING:
@@ -100,7 +100,9 @@ class Result:
             raise UnsupportedError.at(
                 "to_dataframe", "pandas", "absent", "pip install 'hwsim[dataframe]'"
             ) from error
-        return pandas.json_normalize(self.layers)
+        from hwsim.report.tables import columns
+
+        return pandas.json_normalize(self.layers).reindex(columns=columns())
 
     def save(self, directory: str | Path, trace_directory: str | Path | None = None) -> None:
         """Write report.html, layers.csv, summary.json, plots, outputs.npz, and the traces.
@@ -129,11 +131,16 @@ class Result:
         )
 
     def output_arrays(self) -> dict[str, NDArray[Any]]:
-        """outputs.npz: codes of each layer and of the outputs, in the smallest integer type."""
+        """outputs.npz: codes of each layer and of the outputs, in their format's integer type."""
         graph = self.evidence.graph
         names = [node.output for node in graph.mac_nodes]
         names += [name for name in graph.outputs if name not in names]
-        return {name: smallest(self.run.codes[name]) for name in names}
+        forms = {name: graph.tensors[name].format for name in names}
+        return {
+            name: codes if form is None else codes.astype(own_dtype(form))
+            for name, form in forms.items()
+            for codes in (self.run.codes[name],)
+        }
 
     def _write_trace_folder(self, folder: Path) -> None:
         """A trace folder on its own: the traces, and the summary that says of which run."""
@@ -151,14 +158,6 @@ class Result:
             traces.write_errors(folder, self.evidence)
         else:
             traces.write_full(folder, self.evidence, self.trace_choice)
-
-
-def smallest(codes: NDArray[Any]) -> NDArray[Any]:
-    """Integer codes in the smallest integer type that holds them all; real values as they are."""
-    if not np.issubdtype(codes.dtype, np.integer):
-        return codes
-    least, largest = int(codes.min(initial=0)), int(codes.max(initial=0))
-    return codes.astype(np.promote_types(np.min_scalar_type(least), np.min_scalar_type(largest)))
 
 
 def simulate(
@@ -198,7 +197,8 @@ def simulate(
     graph, data = _model_and_data(model, inputs)
     if isinstance(machine, str):
         machine = load_hardware(machine)
-    name = graph.inputs[0]
+    name, choice = graph.inputs[0], trace_choice or TraceChoice()
+    check_choice(trace, choice, graph, machine, len(data.X))
     run = network_run.run(
         graph,
         machine,
@@ -212,6 +212,8 @@ def simulate(
     reference = float_twin.run(graph, {name: real})
     isolated = isolated_layers(graph, machine, reference, progress)
     evidence = Evidence(graph, machine, run, reference, isolated, data.Y)
+    if trace == "full":
+        check_windows(evidence, choice)
     measured, details = summarize(evidence)
     summary = {
         "schema": SCHEMA,
@@ -228,9 +230,6 @@ def simulate(
         "clock_mhz": machine.clock_mhz,
         "time_s": round(time.perf_counter() - started, 3),
     }
-    choice = trace_choice or TraceChoice()
-    if trace == "full":
-        check_choice(evidence, choice)
     return Result(summary, details, evidence, data, trace, choice)
 
 
@@ -251,13 +250,25 @@ def _model_and_data(model: Model | Graph, inputs: Data | NDArray[Any] | None) ->
 
 
 def data_of(graph: Graph, values: NDArray[Any]) -> Data:
-    """An array as data: integers are codes, floats real values of the network's input."""
-    tensor = graph.tensors[graph.inputs[0]]
+    """An array as data: integers are codes, floats real values of the network's input.
+
+    Raises
+    ------
+    DataError
+        Another shape, a code outside the input's format, or NaN.
+    """
+    tensor, where = graph.tensors[graph.inputs[0]], Path("inputs")
+    if values.dtype.kind not in "iuf" or values.shape[:1] in ((), (0,)):
+        given = f"{values.dtype} of shape {values.shape}"
+        raise DataError.at(str(where), "X", given, "must hold numbers, samples first")
     digest = hashlib.sha256(np.ascontiguousarray(values).tobytes()).hexdigest()
-    if np.issubdtype(values.dtype, np.floating):
-        real = values.astype(np.float64)
-        return Data(quantize_input(tensor, real), None, "array", digest, real)
-    return Data(values.astype(np.int64), None, "array", digest, None)
+    x = _shaped(values, tensor, where)
+    if tensor.format is not None and x.dtype.kind in "iu":
+        _refuse_outside(x, tensor.format, where)
+        return Data(x.astype(np.int64), None, "array", digest)
+    real = _real(x, None, None, where)
+    codes = real if tensor.format is None else quantize_input(tensor, real)
+    return Data(codes, None, "array", digest, real)
 
 
 def bounds(

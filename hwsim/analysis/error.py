@@ -89,10 +89,8 @@ def compare(
     channels = codes.shape[-1]
     count = max(codes.size, 1)
     return ErrorFigures(
-        sqnr_db=10 * float(np.log10(signal / noise)) if signal > 0 and noise > 0 else None,
-        cosine=float((hardware * reference).sum() / np.sqrt(signal * power))
-        if signal > 0 and power > 0
-        else None,
+        sqnr_db=10 * float(np.log10(signal) - np.log10(noise)) if signal and noise else None,
+        cosine=cosine(hardware, reference) if signal and power else None,
         mean_lsb=float(difference.mean()) if codes.size else 0.0,
         rms_lsb=float(np.sqrt(np.square(difference).mean())) if codes.size else 0.0,
         max_lsb=float(np.abs(difference).max(initial=0.0)),
@@ -103,6 +101,17 @@ def compare(
         if codes.size
         else np.zeros(channels),
     )
+
+
+def cosine(x: NDArray[np.floating], y: NDArray[np.floating]) -> float:
+    """Cosine of the angle between two tensors that are not all zero, within -1..1.
+
+    >>> cosine(np.array([1.0, 0.0]), np.array([3.0, 0.0]))
+    1.0
+    """
+    x, y = x / np.abs(x).max(), y / np.abs(y).max()
+    value = (x * y).sum() / (np.sqrt(np.square(x).sum()) * np.sqrt(np.square(y).sum()))
+    return float(np.clip(value, -1.0, 1.0))
 
 
 def top1(outputs: NDArray[np.generic], labels: Ints) -> float:

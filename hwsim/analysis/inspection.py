@@ -8,8 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hwsim.analysis.ladder import width_ladder
-from hwsim.analysis.static import StaticLayer, static_layers
+from hwsim.analysis.static import static_layers
+from hwsim.array.bounds import Hull
+from hwsim.array.gemm import Register
+from hwsim.array.ledger import is_symmetric
 from hwsim.array.specification import Machine
+from hwsim.mapping.prepare import PreparedLayer
 from hwsim.network.graph import Graph, Node, Tensor
 
 GAIN_WARNING = 2.0**-10  # relative gain error that moves a code in a full-scale 8-bit output
@@ -22,9 +26,9 @@ def inspect(graph: Graph, machine: Machine) -> list[dict[str, Any]]:
     ``multiplier`` and ``shift`` (least and largest over channels), ``width`` (guaranteed rungs),
     ``cycles`` and ``warnings``.
     """
-    layers = {layer.node.name: layer for layer in static_layers(graph, machine)}
+    layers = {node.name: layer for node, layer in static_layers(graph, machine)}
     return [
-        array_entry(graph, layers[node.name])
+        array_entry(graph, node, layers[node.name])
         if node.name in layers
         else common_entry(graph, node, "beside")
         for node in graph.nodes
@@ -58,17 +62,17 @@ def span(values: NDArray[Any]) -> list[Any]:
     return [values.min().item(), values.max().item()] if values.size else []
 
 
-def array_entry(graph: Graph, static: StaticLayer) -> dict[str, Any]:
+def array_entry(graph: Graph, node: Node, prepared: PreparedLayer) -> dict[str, Any]:
     """A layer that runs on the array."""
-    layer, requantizer = static.node.layer, static.requantizer
+    layer, requantizer = node.layer, prepared.requantizer
     assert layer is not None
-    array = static.machine.array.is_array
+    array = prepared.machine.array.is_array
     return {
-        **common_entry(graph, static.node, "array"),
-        "k": static.schedule.k,
-        "groups": static.schedule.groups,
-        "macs": static.gemm.macs,
-        "cycles": static.schedule.cycles if array else None,
+        **common_entry(graph, node, "array"),
+        "k": prepared.schedule.k,
+        "groups": prepared.schedule.groups,
+        "macs": prepared.gemm.macs,
+        "cycles": prepared.schedule.cycles if array else None,
         "weight": {
             "shape": None if layer.weight is None else list(layer.weight.shape),
             "format": str(layer.weight_format),
@@ -79,9 +83,9 @@ def array_entry(graph: Graph, static: StaticLayer) -> dict[str, Any]:
         "bias": None
         if layer.bias is None
         else {
-            "format": f"int{static.machine.bias.bits}",
+            "format": f"int{prepared.machine.bias.bits}",
             "scale": "input_scale * weight_scale",
-            "when": static.machine.bias.when,
+            "when": prepared.machine.bias.when,
             "range": span(layer.bias),
         },
         "scheme": requantizer.scheme.name.lower(),
@@ -89,31 +93,66 @@ def array_entry(graph: Graph, static: StaticLayer) -> dict[str, Any]:
         "shift": span(requantizer.shift),
         "real_scale": span(requantizer.real_scale),
         "width": width_ladder(
-            static.bounds, static.datapath.accumulator, static.datapath.chain, None
+            prepared.bounds, prepared.datapath.accumulator, prepared.datapath.chain, None
         ),
-        "warnings": warnings(static),
+        "warnings": warnings(prepared),
     }
 
 
-def warnings(static: StaticLayer) -> list[str]:
+def warnings(prepared: PreparedLayer) -> list[str]:
     """What bites, in words: lossy scales, dead multipliers, biases and sums beyond a register."""
+    return [*scale_warnings(prepared), *bias_warnings(prepared), *sum_warnings(prepared)]
+
+
+def scale_warnings(prepared: PreparedLayer) -> list[str]:
+    """Multipliers that are zero, or far from the scale that they stand for."""
     found = []
-    requantizer, datapath = static.requantizer, static.datapath
+    requantizer = prepared.requantizer
     real = requantizer.real_scale
-    gain = np.abs(requantizer.effective_scale / real - 1) if real.all() else np.zeros(1)
-    dead = int(np.count_nonzero((requantizer.effective_scale == 0) & (real != 0)))
+    alive = (requantizer.effective_scale != 0) & (real != 0)
+    dead = int(np.count_nonzero(~alive & (real != 0)))
     if dead:
         found.append(f"{dead} multipliers flushed to zero: their channels give a constant")
-    worst = float(gain[gain < 1].max(initial=0.0))
+    gain = np.abs(requantizer.effective_scale[alive] / real[alive] - 1)
+    worst = float(gain.max(initial=0.0))
     if worst > GAIN_WARNING:
         found.append(f"requantization gain off by up to {worst:.1%}: scales do not fit the scheme")
-    bias = datapath.preload if datapath.preload is not None else datapath.last
-    register = datapath.accumulator
-    if bias is not None:
-        beyond = int(np.count_nonzero((bias < register.lo) | (bias > register.hi)))
+    return found
+
+
+def bias_warnings(prepared: PreparedLayer) -> list[str]:
+    """Biases beyond their own format, or beyond the accumulator."""
+    found = []
+    lost, stored = prepared.bias.lost, prepared.bias.stored
+    register = prepared.datapath.accumulator
+    if lost is not None and lost.any():
+        width = prepared.machine.bias.bits
+        found.append(f"{np.count_nonzero(lost)} biases do not fit their own {width} bits")
+    if stored is not None:
+        beyond = np.count_nonzero((stored < least(register)) | (stored > register.hi))
         if beyond:
             found.append(f"{beyond} biases do not fit the {register.bits}-bit accumulator")
-    lo, hi = static.bounds.accumulator_weight.reach
-    if not (register.lo <= lo and hi <= register.hi):
-        found.append(f"sums may leave the {register.bits}-bit accumulator: run with data to see")
     return found
+
+
+def sum_warnings(prepared: PreparedLayer) -> list[str]:
+    """Registers that some input could overflow."""
+    bounds, datapath = prepared.bounds, prepared.datapath
+    checked = [("chain", bounds.chain_weight, register) for register in datapath.chain[-1:]]
+    checked.append(("accumulator", bounds.accumulator_weight, datapath.accumulator))
+    return [
+        f"sums may leave the {register.bits}-bit {name}: run with data to see"
+        for name, hull, register in checked
+        if hull is not None and not holds(register, hull)
+    ]
+
+
+def holds(register: Register, hull: Hull) -> bool:
+    """Whether no sum of this hull leaves the register."""
+    lo, hi = hull.reach
+    return least(register) <= lo and hi <= register.hi
+
+
+def least(register: Register) -> int:
+    """The least value that the register keeps as it is."""
+    return -register.hi if is_symmetric(register) else register.lo

@@ -18,7 +18,8 @@ from hwsim.array.overrides import for_layer
 from hwsim.array.specification import Machine
 from hwsim.mapping.run import run_layer
 from hwsim.network.graph import Graph, Node, quantize_input
-from hwsim.network.run import Progress, batch_size, layer_gemms, layer_output, output_side
+from hwsim.network.layers import codes_of, layer_gemms, layer_output, output_side
+from hwsim.network.run import Progress, batch_size
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,7 +35,12 @@ def isolated_layer(
 ) -> IsolatedLayer:
     """Run one layer on the float twin's inputs."""
     machine = for_layer(machine, node.name)
-    sources = [quantize_input(graph.tensors[name], reference[name]) for name in node.inputs]
+    true = {
+        name: quantize_input(graph.tensors[name], reference[name])
+        for name in node.inputs
+        if name not in graph.constants
+    }
+    sources = [codes_of(graph, true, name) for name in node.inputs]
     samples = len(sources[0])
     columns, clipped = [], 0
     step = batch_size(graph, samples)

@@ -22,7 +22,7 @@ from hwsim._jit import kernel
 from hwsim.arith.formats import signed_bits
 from hwsim.arith.rounding import shift_right
 from hwsim.array.dataflow import Schedule
-from hwsim.array.datapath import recentre
+from hwsim.array.datapath import operand_ranges
 from hwsim.array.gemm import Datapath, Gemm, Ints
 from hwsim.array.ledger import is_symmetric
 from hwsim.array.specification import Machine
@@ -55,19 +55,6 @@ class Bounds:
     accumulator_weight: Hull
     chain_type: Hull | None
     chain_weight: Hull | None
-
-
-def operand_ranges(gemm: Gemm, machine: Machine) -> tuple[tuple[int, int], tuple[int, int]]:
-    """Ranges of the two operands as the PEs multiply them: re-centred, zero points subtracted."""
-    a_lo, a_hi = gemm.a_range
-    w_lo, w_hi = gemm.w_range
-    da = recentre(a_lo, a_hi, machine.operands.activation.format, "operands.activation")
-    dw = recentre(w_lo, w_hi, machine.operands.weight.format, "operands.weight")
-    if machine.operands.zero_point == "subtract":
-        za, zw = gemm.a_zero_point, gemm.w_zero_point
-        zw_lo, zw_hi = (int(zw.min()), int(zw.max())) if zw.size else (0, 0)
-        return (a_lo - za, a_hi - za), (w_lo - zw_hi, w_hi - zw_lo)
-    return (a_lo + da, a_hi + da), (w_lo + dw, w_hi + dw)
 
 
 @kernel

@@ -14,7 +14,7 @@ import numpy as np
 from hwsim.arith.formats import IntFormat, signed_bits
 from hwsim.arith.overflow import fit
 from hwsim.array.dataflow import Schedule
-from hwsim.array.gemm import Datapath, Gemm, Ints, Register
+from hwsim.array.gemm import Codes, Datapath, Gemm, Ints, Register
 from hwsim.array.specification import Machine, RegisterSpec, overflow_code, rounding_code
 from hwsim.errors import ConfigError
 
@@ -126,9 +126,12 @@ def build(gemm: Gemm, machine: Machine, where: str) -> tuple[Datapath, Bias]:
     za, zw = gemm.a_zero_point, gemm.w_zero_point
     bias = gemm.bias
     row_sum = None
-    a, w = gemm.a.astype(np.int64), gemm.w.astype(np.int64)
+    a_range, w_range = operand_ranges(gemm, machine)
+    dtype = operand_dtype(gemm)
+    a: Codes = gemm.a.astype(dtype, copy=False)
+    w = gemm.w.astype(np.int64)
     if machine.operands.zero_point == "subtract":
-        a, w = a - za, w - zw[:, None, :]
+        a, w = np.subtract(a, za, dtype=dtype), w - zw[:, None, :]
     else:
         if za != 0:
             correction = k * za * zw - za * w.sum(axis=1, dtype=np.int64)
@@ -139,8 +142,8 @@ def build(gemm: Gemm, machine: Machine, where: str) -> tuple[Datapath, Bias]:
     preload = machine.bias.when == "preload"
     return (
         Datapath(
-            a=np.ascontiguousarray(a, operand_dtype(gemm)),
-            w=np.ascontiguousarray(w, operand_dtype(gemm)),
+            a=a,
+            w=np.ascontiguousarray(w, dtype),
             preload=stored.stored if preload else None,
             row_sum=row_sum,
             w_zero_point=zw,
@@ -150,9 +153,23 @@ def build(gemm: Gemm, machine: Machine, where: str) -> tuple[Datapath, Bias]:
             chain=chain_registers(machine, Schedule(machine.array, groups, m, k, n)),
             accumulator=register(machine.accumulator),
             check_final=machine.accumulator.check == "final",
+            reach=(max(map(abs, a_range)), max(map(abs, w_range))),
         ),
         stored,
     )
+
+
+def operand_ranges(gemm: Gemm, machine: Machine) -> tuple[tuple[int, int], tuple[int, int]]:
+    """Ranges of the two operands as the PEs multiply them: re-centred, zero points subtracted."""
+    a_lo, a_hi = gemm.a_range
+    w_lo, w_hi = gemm.w_range
+    da = recentre(a_lo, a_hi, machine.operands.activation.format, "operands.activation")
+    dw = recentre(w_lo, w_hi, machine.operands.weight.format, "operands.weight")
+    if machine.operands.zero_point == "subtract":
+        za, zw = gemm.a_zero_point, gemm.w_zero_point
+        zw_lo, zw_hi = (int(zw.min()), int(zw.max())) if zw.size else (0, 0)
+        return (a_lo - za, a_hi - za), (w_lo - zw_hi, w_hi - zw_lo)
+    return (a_lo + da, a_hi + da), (w_lo + dw, w_hi + dw)
 
 
 def operand_dtype(gemm: Gemm) -> type[np.int32] | type[np.int64]:

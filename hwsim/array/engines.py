@@ -14,8 +14,8 @@ from __future__ import annotations
 from typing import Protocol
 
 from hwsim.array.cycle import execute as execute_by_clock
-from hwsim.array.fast import execute as execute_fast
 from hwsim.array.dataflow import Schedule
+from hwsim.array.fast import execute as execute_fast
 from hwsim.array.gemm import Datapath
 from hwsim.array.ledger import Execution
 

@@ -10,17 +10,20 @@ for any sum of this layer, and there is no adder tree, outputs run side by side
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from hwsim.array import replay, stepwise
 from hwsim.array.dataflow import Schedule
-from hwsim.array.fast_lanes import ACC, LINK, run_lanes
+from hwsim.array.fast_lanes import ACC, LINK, Found, run_lanes
 from hwsim.array.fast_layout import Layout, lane_layout
-from hwsim.array.fast_tally import Tally, empty_tally, register_ledger, tally_outputs
+from hwsim.array.fast_tally import (
+    Tally,
+    empty_tally,
+    register_ledger,
+    tally_outputs,
+    with_level_range,
+)
 from hwsim.array.gemm import Datapath, Ints
-from hwsim.array.ledger import Execution, Place
-
-Hits = NDArray[np.uint8]
+from hwsim.array.ledger import EventList, Execution, Place
 
 
 def execute(
@@ -43,29 +46,20 @@ def execute_by(
     first_sample: int,
     list_events: bool,
 ) -> Execution:
-    """Execute side by side, or, where ``layout`` is None, by the plan; sample after sample."""
-    samples, groups, m, k, n = datapath.shape
+    """Execute side by side, or, where ``layout`` is None, by the plan."""
+    _, groups, _, k, n = datapath.shape
     levels = len(datapath.chain)
-    accumulator, exact = (np.empty((samples, groups, m, n), np.int64) for _ in range(2))
-    chain, acc = (
-        layout.empty_tally() if layout else empty_tally(groups, n, k, count)
-        for count in (levels, 1)
-    )
-    first: list[Place | None] = [None, None]
-    events: list[tuple[int, ...]] = []
+    chain, acc = (empty_tally(groups, n, k, 1 if layout else count) for count in (levels, 1))
     plan = stepwise.plan(datapath, schedule)
-    for s in range(samples):
-        problem = stepwise.sample_problem(datapath, s)
-        hits = _run_sample(layout, problem, plan, chain, acc, accumulator[s], exact[s])
-        for i, stage in enumerate((replay.CHAIN, replay.ACCUMULATOR)):
-            if first[i] is None and hits[i].any():
-                at = np.unravel_index(int(hits[i].argmax()), hits[i].shape)
-                first[i] = replay.first_place(problem, plan, schedule, first_sample + s, at, stage)
-        if list_events:
-            affected = (hits[0] | hits[1]).astype(bool)
-            events += replay.list_events(problem, plan, schedule, first_sample + s, affected)
-    if layout:
-        chain, acc = layout.by_channel(chain, LINK), layout.by_channel(acc, ACC)
+    if layout is None:
+        accumulator, exact, found = _run_by_plan(datapath, plan, chain, acc)
+    else:
+        accumulator, exact, found = _run_in_lanes(layout, datapath, chain, acc, list_events)
+        chain, acc = with_level_range(chain), with_level_range(acc)
+    first = [
+        _place(datapath, plan, schedule, first_sample, int(found.first[at]), stage)
+        for at, stage in ((LINK, replay.CHAIN), (ACC, replay.ACCUMULATOR))
+    ]
     return Execution(
         accumulator=accumulator,
         exact=exact,
@@ -73,32 +67,73 @@ def execute_by(
         accumulator_ledger=register_ledger(
             acc, (datapath.accumulator,), first[1], final=datapath.check_final
         ),
-        events=replay.event_list(events) if list_events else None,
+        events=_list_events(datapath, plan, schedule, first_sample, found) if list_events else None,
     )
 
 
-def _run_sample(
-    layout: Layout | None,
-    problem: stepwise.Problem,
+def _list_events(
+    datapath: Datapath, plan: stepwise.Plan, schedule: Schedule, first_sample: int, found: Found
+) -> EventList:
+    """Every event of the affected outputs, sample after sample."""
+    tables = []
+    samples, groups, m, _, n = datapath.shape
+    hits = (found.hits[ACC] | found.hits[LINK]).astype(bool).reshape(samples, groups, m, n)
+    for s, affected in enumerate(hits):
+        problem = stepwise.sample_problem(datapath, s)
+        tables += replay.list_events(problem, plan, schedule, first_sample + s, affected)
+    return replay.event_list(tables)
+
+
+def _place(
+    datapath: Datapath,
     plan: stepwise.Plan,
-    chain: Tally,
-    acc: Tally,
-    accumulator: Ints,
-    exact: Ints,
-) -> Hits:
-    """Run one sample; uint8 ndarray of shape (2, G, M, N), set where an output's chain [0] or
-    accumulator [1] had an event."""
-    if layout is None:
-        hits = np.zeros((2, *accumulator.shape), np.uint8)
-        tally_outputs(problem, plan, chain, acc, hits, accumulator, exact)
-        return hits
-    lanes = layout.lanes(problem)
-    shape = (*lanes.x.shape[:2], lanes.v.shape[2])
-    hits = np.zeros((2, *shape), np.uint8)
-    if not layout.pixels:
-        run_lanes(lanes, chain, acc, hits, accumulator, exact)
-        return hits
-    laid = np.empty((2, *shape), np.int64)
-    run_lanes(lanes, chain, acc, hits, laid[0], laid[1])
-    accumulator[:], exact[:] = layout.by_output(laid)
-    return np.ascontiguousarray(layout.by_output(hits))
+    schedule: Schedule,
+    first_sample: int,
+    output: int,
+    stage: int,
+) -> Place | None:
+    """The place of the first event of one register, of the first output that has one."""
+    samples, groups, m, _, n = datapath.shape
+    if output >= samples * groups * m * n:
+        return None
+    s, *at = np.unravel_index(output, (samples, groups, m, n))
+    problem = stepwise.sample_problem(datapath, int(s))
+    return replay.first_place(problem, plan, schedule, first_sample + int(s), tuple(at), stage)
+
+
+def _run_by_plan(
+    datapath: Datapath, plan: stepwise.Plan, chain: Tally, acc: Tally
+) -> tuple[Ints, Ints, Found]:
+    """All samples, one after the other, by the definition; accumulator, exact, and where."""
+    samples, groups, m, _, n = datapath.shape
+    accumulator, exact = (np.empty((samples, groups, m, n), np.int64) for _ in range(2))
+    hits = np.zeros((2, samples, groups, m, n), np.uint8)
+    for s in range(samples):
+        problem = stepwise.sample_problem(datapath, s)
+        tally_outputs(problem, plan, chain, acc, hits[:, s], accumulator[s], exact[s])
+    flat = hits[::-1].reshape(2, -1)  # accumulator first
+    outputs = flat.shape[1]
+    first = np.array([row.argmax() if row.any() else outputs for row in flat], np.int64)
+    return accumulator, exact, Found(first, flat)
+
+
+def _run_in_lanes(
+    layout: Layout, datapath: Datapath, chain: Tally, acc: Tally, list_events: bool
+) -> tuple[Ints, Ints, Found]:
+    """All samples side by side; accumulator, exact, and where something happened."""
+    samples, groups, m, _, n = datapath.shape
+    outputs = samples * groups * m * n
+    found = Found(
+        first=np.full(2, outputs, np.int64),
+        hits=np.zeros((2, outputs if list_events else 0), np.uint8),
+    )
+    lanes = layout.lanes(datapath)
+    laid = (len(lanes.v), groups, n, layout.width)
+    out, exact = (np.empty(laid, layout.dtype) for _ in range(2))
+    stepped = np.zeros(laid[:3], np.bool_)
+    run_lanes(lanes, layout.scratch(), chain, acc, found, out, exact, stepped)
+    exact_sums = layout.by_output(exact)
+    if not stepped.any():
+        return exact_sums, exact_sums, found
+    np.copyto(out, exact, where=~stepped[..., None])
+    return layout.by_output(out), exact_sums, found

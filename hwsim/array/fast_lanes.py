@@ -1,195 +1,249 @@
-"""Outputs side by side: two passes over one row of outputs in vector lanes.
+"""Outputs side by side: one channel of many pixels in vector lanes, in two passes.
 
 The *range* pass adds without limits and keeps the extremes of every partial sum. Where they stay
-inside every register, nothing can have happened: the registers hold the exact sums. Other rows are
-run *stepwise*, store by store, and their events counted. Both take the additions of one output in
-the same order as its plan (`hwsim.array.stepwise`); only outputs lie side by side.
+inside every register, nothing can have happened: the registers hold the exact sums. Rows that left
+a register are run *stepwise*, store by store, and their events counted. Both take the additions of
+one output in the same order as its plan (`hwsim.array.stepwise`); only outputs lie side by side.
 
-Lanes are int32 where no value can leave it (fast.py proves that), else int64: one source, two
-widths. A lane's register either wraps or saturates.
+Lanes are int32 where no value can leave it (`hwsim.array.fast_layout` proves that), else int64:
+one source, two widths. A lane's register either wraps or saturates.
 """
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
+
 from hwsim._jit import kernel
-from hwsim.array.fast_steps import EVENTS, HI, KEPT, LO, SUM, add, advance, extend, join, survey
+from hwsim.array.fast_steps import CHANGED, HI, KEPT, LO, SUM, advance, extend, extremes, join, put
 from hwsim.array.gemm import Ints
 
 ADDING, CHAIN, FINAL = range(3)  # rows of `Lanes.registers`
-ACC, LINK = range(2)  # accumulator and chain in `Lanes.sums` and `Lanes.kept`
+ACC, LINK = range(2)  # accumulator and chain in `Scratch.sums` and `Scratch.kept`
+WIDTH = 64  # lanes are run in multiples of it, so that no compiler leaves some over
 
 
 class Lanes(NamedTuple):
-    """Units of outputs that share one operand; of a unit, rows run one by one, lanes together.
+    """One layer, pixels of all samples laid out in blocks of B lanes.
 
     Attributes
     ----------
-    x : int32 or int64 ndarray of shape (U, R, K)
-        The operand that is the same in all lanes of a row.
-    v : as x, of shape (U / share, K, L)
-        The operand of each lane; ``share`` neighbouring units have the same.
-    share : int
-    spread : int
-        Where a lane's counters stand: 1 in a place of its own, 0 in one place for all lanes.
-    start : as x, of shape (U, L)
+    x : int32 or int64 ndarray of shape (G, N, K)
+        Weights: the operand that all lanes of a channel share.
+    v : as x, of shape (blocks, G, K, B)
+        Activations: the operand of each lane; zeros in lanes that are not in use.
+    length : int64 ndarray of shape (blocks,)
+        Lanes in use.
+    used : as x, of shape (blocks, B)
+        1 in lanes in use, else 0.
+    image : int64 ndarray of shape (blocks, B)
+        Of each lane: ``sample * G * M + pixel``.
+    pixels : int
+        M.
+    start : as x, of shape (G, N)
         What is preloaded, else 0.
-    after : as x, of shape (0..2, U, R, L)
-        What is added after all products.
-    registers : int64 ndarray of shape (3, 3)
-        ``lo hi wraps`` of the accumulator while it adds, of the chain, of the last store.
+    factor, term : as x, of shapes (J, G, N) and (J, blocks, G, B)
+        ``factor * term`` is added after all products, J times.
+    registers : int64 ndarray of shape (3, 4)
+        ``lo hi wraps 1`` of the accumulator while it adds, of the chain, of the last store.
     fold : int
         Reduction steps of one fold; all of them where there is no chain.
+    folds : int
     chained : int
         1: every fold is added in the chain, and its sum to the accumulator. 0: there is no chain.
-    sums : as x, of shape (2, 3, L)
-        Scratch: the exact sum of accumulator and chain in one row, between its extremes.
-    flat : as x, of shape (6 * L,)
-        The same memory in one row.
-    limits : as x, of shape (2, 6 * L)
-        What ``flat`` must stay within for nothing to happen.
-    hull : as x, of shape (2, 6 * L)
-        Scratch: how far ``flat`` went in one unit.
-    kept : as x, of shape (2, 2, L)
-        Scratch: what accumulator and chain keep; how many stores changed their value.
-    zero : as x, of shape (L,)
-    folds : as x, of shape (folds, L)
-        Scratch: the exact sum of each fold.
-    fold_hull : as x, of shape (2, L)
-        Scratch: the extremes of all folds of one unit.
-    by_step : int64 ndarray of shape (2, K + 2)
-        Events of accumulator and chain by step, as in `RegisterLedger`.
-    far : int
-        No value of this layer is farther from zero.
     """
 
     x: Ints
     v: Ints
-    share: int
-    spread: int
+    length: Ints
+    used: Ints
+    image: Ints
+    pixels: int
     start: Ints
-    after: Ints
+    factor: Ints
+    term: Ints
     registers: Ints
     fold: int
+    folds: int
     chained: int
-    sums: Ints
-    flat: Ints
-    limits: Ints
-    hull: Ints
-    kept: Ints
-    zero: Ints
-    folds: Ints
-    fold_hull: Ints
-    by_step: Ints
-    far: int
 
 
-@kernel
-def range_row(lanes, u, r):  # type: ignore[no-untyped-def]
-    """The exact sums of one row and their extremes, of every fold too."""
-    sums, link, length = lanes.sums[ACC], lanes.sums[LINK, SUM], lanes.zero.shape[0]
-    for i in range(length):
-        sums[LO, i] = sums[SUM, i] = sums[HI, i] = lanes.start[u, i]
-    for i in range(length * lanes.chained):
-        lanes.sums[LINK, LO, i] = lanes.sums[LINK, HI, i] = 0
-    for f in range(lanes.folds.shape[0]):
-        k0, k1 = f * lanes.fold, min((f + 1) * lanes.fold, lanes.x.shape[2])
-        for i in range(length * lanes.chained):
-            link[i] = 0
-        extend(lanes.x[u, r, k0:k1], lanes.v[u // lanes.share, k0:k1], lanes.sums[lanes.chained])
-        if lanes.chained:
-            join(link, sums)
-            for i in range(length):
-                lanes.folds[f, i] = link[i]
-                lanes.fold_hull[0, i] = min(lanes.fold_hull[0, i], link[i])
-                lanes.fold_hull[1, i] = max(lanes.fold_hull[1, i], link[i])
-    for j in range(lanes.after.shape[0]):
-        join(lanes.after[j, u, r], sums)
+class Scratch(NamedTuple):
+    """Memory of one row of lanes (one channel of one block).
 
-
-@kernel
-def classify(exact, events, register, u, spread, tally, hit):  # type: ignore[no-untyped-def]
-    """Count outputs (chain: of one fold) that had an event, by whether the final value fits."""
-    for i in range(exact.shape[0]):
-        if events[i] == 0:
-            continue
-        tally.events_by_channel[u, i * spread] += events[i]
-        if register[0] <= exact[i] <= register[1]:
-            tally.transient[u, i * spread] += 1
-        else:
-            tally.persistent[u, i * spread] += 1
-        hit[i] = 1
-
-
-@kernel
-def store_row(lanes, u, r, chain, acc, chain_hit, acc_hit):  # type: ignore[no-untyped-def]
-    """Run one row store by store: what the accumulator keeps, and every event counted."""
-    steps, registers, acc_state = lanes.x.shape[2], lanes.registers, lanes.kept[ACC]
-    register = registers[CHAIN] if lanes.chained else registers[ADDING]
-    by_step, link_steps = lanes.by_step[ACC], lanes.by_step[lanes.chained]
-    for i in range(lanes.zero.shape[0]):
-        acc_state[KEPT, i] = acc_state[EVENTS, i] = 0
-    by_step[0] += add(acc_state, lanes.start[u], registers[ADDING])
-    for f in range(lanes.folds.shape[0]):
-        k0, k1 = f * lanes.fold, min((f + 1) * lanes.fold, steps)
-        for i in range(lanes.zero.shape[0] * lanes.chained):
-            lanes.kept[LINK, KEPT, i] = lanes.kept[LINK, EVENTS, i] = 0
-        state = lanes.kept[lanes.chained]
-        x, v, by_k = (
-            lanes.x[u, r, k0:k1],
-            lanes.v[u // lanes.share, k0:k1],
-            link_steps[k0 + 1 : k1 + 1],
-        )
-        advance(x, v, state, by_k, register)
-        if lanes.chained:
-            classify(lanes.folds[f], state[EVENTS], register, u, lanes.spread, chain, chain_hit)
-            by_step[k1] += add(acc_state, state[KEPT], registers[ADDING])
-    for j in range(lanes.after.shape[0]):
-        by_step[steps + 1] += add(acc_state, lanes.after[j, u, r], registers[ADDING])
-    by_step[steps + 1] += add(acc_state, lanes.zero, registers[FINAL])
-    total, final = lanes.sums[ACC, SUM], registers[FINAL]
-    classify(total, acc_state[EVENTS], final, u, lanes.spread, acc, acc_hit)
-
-
-@kernel
-def merge_hull(lanes, u, chain, acc):  # type: ignore[no-untyped-def]
-    """Take the ranges of one unit into the counters."""
-    length, low, high = lanes.zero.shape[0], lanes.hull[0], lanes.hull[1]
-    for i in range(length):
-        at = i * lanes.spread
-        acc.partial_lo[u, at] = min(acc.partial_lo[u, at], low[LO * length + i])
-        acc.partial_hi[u, at] = max(acc.partial_hi[u, at], high[HI * length + i])
-        acc.final_lo[u, at] = min(acc.final_lo[u, at], low[SUM * length + i])
-        acc.final_hi[u, at] = max(acc.final_hi[u, at], high[SUM * length + i])
-        chain.partial_lo[u, at] = min(chain.partial_lo[u, at], low[(3 + LO) * length + i])
-        chain.partial_hi[u, at] = max(chain.partial_hi[u, at], high[(3 + HI) * length + i])
-        if lanes.folds.shape[0] > 0:
-            chain.final_lo[u, at] = min(chain.final_lo[u, at], lanes.fold_hull[0, i])
-            chain.final_hi[u, at] = max(chain.final_hi[u, at], lanes.fold_hull[1, i])
-
-
-@kernel
-def run_lanes(lanes, chain, acc, hits, out, exact):  # type: ignore[no-untyped-def]
-    """Run every row of every unit.
-
-    ``chain, acc`` : `Tally` with units and lanes in the place of groups and channels.
-    ``hits`` : uint8 ndarray of shape (2, U, R, L), set where chain [0], accumulator [1] had events.
-    ``out, exact`` : int64 ndarrays of shape (U, R, L).
+    Attributes
+    ----------
+    sums : ndarray of shape (2, 3, B)
+        Least, current and largest exact sum of accumulator and chain.
+    kept : ndarray of shape (2, 2, B)
+        What they keep, and whether a store lost something.
+    fold_sum : ndarray of shape (folds, B)
+        The chain's exact final values.
+    fold_range : int64 ndarray of shape (2,)
+        Their extremes.
     """
-    length, total, kept = lanes.zero.shape[0], lanes.sums[ACC, SUM], lanes.kept[ACC, KEPT]
-    for u in range(lanes.x.shape[0]):
-        for i in range(6 * length):
-            lanes.hull[0, i], lanes.hull[1, i] = lanes.far, -lanes.far
-        for i in range(length):
-            lanes.fold_hull[0, i], lanes.fold_hull[1, i] = lanes.far, -lanes.far
-        for r in range(lanes.x.shape[1]):
-            range_row(lanes, u, r)
-            for i in range(length):
-                out[u, r, i] = exact[u, r, i] = total[i]
-            if survey(lanes.flat, lanes.limits, lanes.hull):
-                store_row(lanes, u, r, chain, acc, hits[0, u, r], hits[1, u, r])
-                for i in range(length):
-                    out[u, r, i] = kept[i]
-        if lanes.x.shape[1] > 0:
-            merge_hull(lanes, u, chain, acc)
+
+    sums: Ints
+    kept: Ints
+    fold_sum: Ints
+    fold_range: Ints
+
+
+class Found(NamedTuple):
+    """Which outputs had an event, in order of (sample, group, m, n).
+
+    Attributes
+    ----------
+    first : int64 ndarray of shape (2,)
+        The least one, by register (`ACC`, `LINK`).
+    hits : uint8 ndarray of shape (2, S * G * M * N), or (2, 0)
+        Set at every one, where they are asked for.
+    """
+
+    first: Ints
+    hits: NDArray[np.uint8]
+
+
+@kernel
+def range_row(lanes, scratch, b, g, r):  # type: ignore[no-untyped-def]
+    """The exact sums of one row, their extremes, and those of every fold."""
+    sums, link, used = scratch.sums[ACC], scratch.sums[LINK], lanes.used[b]
+    x, v, one, w = lanes.x[g, r], lanes.v[b, g], lanes.x.dtype.type(1), used.shape[0]
+    for i in range(w):
+        sums[LO, i] = sums[SUM, i] = sums[HI, i] = lanes.start[g, r] * used[i]
+        link[LO, i] = link[HI, i] = 0
+    for f in range(lanes.folds):
+        k0, k1 = f * lanes.fold, min((f + 1) * lanes.fold, x.shape[0])
+        if not lanes.chained:
+            extend(x[k0:k1], v[k0:k1], sums, w)
+            continue
+        for i in range(w):
+            link[SUM, i] = 0
+        extend(x[k0:k1], v[k0:k1], link, w)
+        join(one, link[SUM], sums, w)
+        for i in range(w):
+            scratch.fold_sum[f, i] = link[SUM, i]
+        lo, hi = extremes(link[SUM], link[SUM], lanes.length[b])
+        first = f == 0
+        scratch.fold_range[0] = lo if first else min(lo, scratch.fold_range[0])
+        scratch.fold_range[1] = hi if first else max(hi, scratch.fold_range[1])
+    for j in range(lanes.factor.shape[0]):
+        join(lanes.factor[j, g, r], lanes.term[j, b, g], sums, w)
+
+
+@kernel
+def take_range(lanes, scratch, b, g, r, chain, acc, exact):  # type: ignore[no-untyped-def]
+    """Take the ranges of one row into the counters, its sums into ``exact``; whether any left its
+    register."""
+    sums, link, registers = scratch.sums[ACC], scratch.sums[LINK], lanes.registers
+    lo, hi, final_lo, final_hi = sums[LO, 0], sums[HI, 0], sums[SUM, 0], sums[SUM, 0]
+    for i in range(lanes.length[b]):
+        lo, hi = min(lo, sums[LO, i]), max(hi, sums[HI, i])
+        final_lo, final_hi = min(final_lo, sums[SUM, i]), max(final_hi, sums[SUM, i])
+        exact[i] = sums[SUM, i]
+    acc.partial_lo[g, r] = min(acc.partial_lo[g, r], lo)
+    acc.partial_hi[g, r] = max(acc.partial_hi[g, r], hi)
+    acc.final_lo[g, r] = min(acc.final_lo[g, r], final_lo)
+    acc.final_hi[g, r] = max(acc.final_hi[g, r], final_hi)
+    left = lo < registers[ADDING, 0] or hi > registers[ADDING, 1]
+    left |= final_lo < registers[FINAL, 0] or final_hi > registers[FINAL, 1]
+    if lanes.chained and lanes.folds:
+        lo, hi = extremes(link[LO], link[HI], lanes.length[b])
+        chain.partial_lo[g, r] = min(chain.partial_lo[g, r], lo)
+        chain.partial_hi[g, r] = max(chain.partial_hi[g, r], hi)
+        chain.final_lo[g, r] = min(chain.final_lo[g, r], scratch.fold_range[0])
+        chain.final_hi[g, r] = max(chain.final_hi[g, r], scratch.fold_range[1])
+        left |= lo < registers[CHAIN, 0] or hi > registers[CHAIN, 1]
+    return left
+
+
+@kernel
+def classify(lanes, b, g, r, stage, exact, changed, tally, found):  # type: ignore[no-untyped-def]
+    """Count outputs (chain: of one fold) that had an event, by whether the final value fits."""
+    register, kind, n = (
+        lanes.registers[CHAIN if stage == LINK else FINAL],
+        exact.dtype.type,
+        lanes.length[b],
+    )
+    lo, hi, persistent, transient = kind(register[0]), kind(register[1]), kind(0), kind(0)
+    for i in range(n):
+        hit, fits = changed[i] != 0, (exact[i] >= lo) & (exact[i] <= hi)
+        transient += kind(hit & fits)
+        persistent += kind(hit & (not fits))
+    tally.transient[g, r] += transient
+    tally.persistent[g, r] += persistent
+    if persistent + transient > 0:
+        mark(lanes, b, g, r, changed, found.first[stage : stage + 1], found.hits[stage])
+
+
+@kernel
+def mark(lanes, b, g, r, changed, first, hits):  # type: ignore[no-untyped-def]
+    """The least output that had an event and, where they are asked for, every one."""
+    for i in range(lanes.length[b]):
+        if changed[i] != 0:
+            output = (lanes.image[b, i] + g * lanes.pixels) * lanes.x.shape[1] + r
+            first[0] = min(first[0], output)
+            if hits.shape[0] == 0:
+                return  # later lanes are later outputs
+            hits[output] = 1
+
+
+@kernel
+def clear(state, n):  # type: ignore[no-untyped-def]
+    """A register that holds 0 and lost nothing."""
+    for i in range(n):
+        state[KEPT, i] = state[CHANGED, i] = 0
+
+
+@kernel
+def store_row(lanes, scratch, b, g, r, chain, acc, found):  # type: ignore[no-untyped-def]
+    """Run one row store by store: what the accumulator keeps, and every event counted."""
+    x, v, used, registers = lanes.x[g, r], lanes.v[b, g], lanes.used[b], lanes.registers
+    one, w, steps, adding = lanes.x.dtype.type(1), used.shape[0], x.shape[0], registers[ADDING]
+    state, link, by_step = scratch.kept[ACC], scratch.kept[LINK], acc.events_by_step
+    clear(state, w)
+    count = put(lanes.start[g, r], used, state, adding, w)
+    by_step[0] += count
+    events = 0 + count
+    for f in range(lanes.folds):
+        k0, k1 = f * lanes.fold, min((f + 1) * lanes.fold, steps)
+        if not lanes.chained:
+            events += advance(x[k0:k1], v[k0:k1], state, by_step[k0 + 1 : k1 + 1], adding, w)
+            continue
+        clear(link, w)
+        by_k, register = chain.events_by_step[k0 + 1 : k1 + 1], registers[CHAIN]
+        chain.events_by_channel[g, r] += advance(x[k0:k1], v[k0:k1], link, by_k, register, w)
+        classify(lanes, b, g, r, LINK, scratch.fold_sum[f], link[CHANGED], chain, found)
+        count = put(one, link[KEPT], state, adding, w)
+        by_step[k1] += count
+        events += count
+    for t in range(lanes.factor.shape[0]):
+        count = put(lanes.factor[t, g, r], lanes.term[t, b, g], state, adding, w)
+        by_step[steps + 1] += count
+        events += count
+    count = put(one - one, used, state, registers[FINAL], w)
+    by_step[steps + 1] += count
+    acc.events_by_channel[g, r] += events + count
+    total = scratch.sums[ACC, SUM]
+    classify(lanes, b, g, r, ACC, total, state[CHANGED], acc, found)
+
+
+@kernel
+def run_lanes(lanes, scratch, chain, acc, found, out, exact, stepped):  # type: ignore[no-untyped-def]
+    """Run every channel of every block.
+
+    ``out, exact`` : as x, of shape (blocks, G, N, B); rows of ``out`` are written where the bool
+    ndarray ``stepped`` of shape (blocks, G, N) is set.
+    """
+    kept = scratch.kept[ACC, KEPT]
+    for b in range(lanes.v.shape[0]):
+        for g in range(lanes.x.shape[0]):
+            for r in range(lanes.x.shape[1]):
+                range_row(lanes, scratch, b, g, r)
+                if take_range(lanes, scratch, b, g, r, chain, acc, exact[b, g, r]):
+                    store_row(lanes, scratch, b, g, r, chain, acc, found)
+                    stepped[b, g, r], out_row = True, out[b, g, r]
+                    for i in range(lanes.length[b]):
+                        out_row[i] = kept[i]

@@ -10,7 +10,7 @@ from hwsim._jit import kernel
 from hwsim.arith.overflow import wrap
 
 LO, SUM, HI = range(3)  # rows of the exact sums of one register
-KEPT, EVENTS = range(2)  # rows of what one register keeps, and of how often that changed a value
+KEPT, CHANGED = range(2)  # rows of what one register keeps, and of whether that lost something
 
 
 @kernel
@@ -22,22 +22,31 @@ def grow(total, addend, lo, hi, kind):  # type: ignore[no-untyped-def]
 
 @kernel
 def step(kept, addend, lo, hi, wraps, kind):  # type: ignore[no-untyped-def]
-    """One store: what the register keeps (`hwsim.arith.overflow.fit`), 1 where that is an event."""
+    """One store: what was presented, and what the register keeps (`hwsim.arith.overflow.fit`)."""
     presented = kind(kept + addend)
     stored = kind(wrap(presented, lo, hi)) if wraps else min(max(presented, lo), hi)
-    return stored, kind(stored != presented)
+    return presented, stored
 
 
 @kernel
-def extend(x, v, sums):  # type: ignore[no-untyped-def]
-    """Add the products of ``x`` and ``v`` to every lane without limits, eight steps a visit."""
+def extremes(low, high, n):  # type: ignore[no-untyped-def]
+    """Least of ``low`` and largest of ``high`` in the first ``n`` lanes; ``n > 0``."""
+    lo, hi = low[0], high[0]
+    for i in range(n):
+        lo, hi = min(lo, low[i]), max(hi, high[i])
+    return lo, hi
+
+
+@kernel
+def extend(x, v, sums, n):  # type: ignore[no-untyped-def]
+    """Add the products of ``x`` and ``v`` to ``n`` lanes without limits, eight steps a visit."""
     lo, total, hi, kind = sums[LO], sums[SUM], sums[HI], sums.dtype.type
     steps = x.shape[0]
     k8 = steps // 8 * 8
     for k in range(0, k8, 8):
         x0, x1, x2, x3 = x[k], x[k + 1], x[k + 2], x[k + 3]
         x4, x5, x6, x7 = x[k + 4], x[k + 5], x[k + 6], x[k + 7]
-        for i in range(total.shape[0]):
+        for i in range(n):
             t, a, b = grow(total[i], x0 * v[k, i], lo[i], hi[i], kind)
             t, a, b = grow(t, x1 * v[k + 1, i], a, b, kind)
             t, a, b = grow(t, x2 * v[k + 2, i], a, b, kind)
@@ -47,68 +56,62 @@ def extend(x, v, sums):  # type: ignore[no-untyped-def]
             t, a, b = grow(t, x6 * v[k + 6, i], a, b, kind)
             total[i], lo[i], hi[i] = grow(t, x7 * v[k + 7, i], a, b, kind)
     for k in range(k8, steps):
-        x0 = x[k]
-        for i in range(total.shape[0]):
-            total[i], lo[i], hi[i] = grow(total[i], x0 * v[k, i], lo[i], hi[i], kind)
+        join(x[k], v[k], sums, n)
 
 
 @kernel
-def join(addend, sums):  # type: ignore[no-untyped-def]
-    """Add a value of its own to every lane, without limits."""
+def join(x, v, sums, n):  # type: ignore[no-untyped-def]
+    """Add ``x * v`` to ``n`` lanes, without limits."""
     lo, total, hi, kind = sums[LO], sums[SUM], sums[HI], sums.dtype.type
-    for i in range(total.shape[0]):
-        total[i], lo[i], hi[i] = grow(total[i], addend[i], lo[i], hi[i], kind)
+    for i in range(n):
+        total[i], lo[i], hi[i] = grow(total[i], x * v[i], lo[i], hi[i], kind)
 
 
 @kernel
-def advance(x, v, state, by_step, register):  # type: ignore[no-untyped-def]
-    """Store the products of ``x`` and ``v`` in every lane, four steps a visit; count events."""
-    kept, events, kind = state[KEPT], state[EVENTS], state.dtype.type
-    lo, hi, wraps = kind(register[0]), kind(register[1]), register[2] != 0
-    steps = x.shape[0]
+def advance(x, v, state, by_step, register, n):  # type: ignore[no-untyped-def]
+    """Store the products of ``x`` and ``v`` in ``n`` lanes, four steps a visit.
+
+    An event flips some bits of `CHANGED`; the number of events is returned, and added by step.
+    """
+    kept, changed, kind = state[KEPT], state[CHANGED], state.dtype.type
+    lo, hi, wraps, one = kind(register[0]), kind(register[1]), register[2] != 0, kind(register[3])
+    steps, total = x.shape[0], 0
     k4 = steps // 4 * 4
     for k in range(0, k4, 4):
         x0, x1, x2, x3 = x[k], x[k + 1], x[k + 2], x[k + 3]
         c0, c1, c2, c3 = kind(0), kind(0), kind(0), kind(0)
-        for i in range(kept.shape[0]):
-            s, e0 = step(kept[i], x0 * v[k, i], lo, hi, wraps, kind)
-            s, e1 = step(s, x1 * v[k + 1, i], lo, hi, wraps, kind)
-            s, e2 = step(s, x2 * v[k + 2, i], lo, hi, wraps, kind)
-            kept[i], e3 = step(s, x3 * v[k + 3, i], lo, hi, wraps, kind)
-            events[i] += e0 + e1 + e2 + e3
-            c0, c1, c2, c3 = kind(c0 + e0), kind(c1 + e1), kind(c2 + e2), kind(c3 + e3)
+        for i in range(n):
+            p0, s0 = step(kept[i], x0 * v[k, i], lo, hi, wraps, kind)
+            p1, s1 = step(s0, x1 * v[k + 1, i], lo, hi, wraps, kind)
+            p2, s2 = step(s1, x2 * v[k + 2, i], lo, hi, wraps, kind)
+            p3, s3 = step(s2, x3 * v[k + 3, i], lo, hi, wraps, kind)
+            kept[i] = s3
+            changed[i] |= (p0 ^ s0) | (p1 ^ s1) | (p2 ^ s2) | (p3 ^ s3)
+            c0 = kind(c0 + one) if p0 != s0 else c0
+            c1 = kind(c1 + one) if p1 != s1 else c1
+            c2 = kind(c2 + one) if p2 != s2 else c2
+            c3 = kind(c3 + one) if p3 != s3 else c3
         by_step[k] += c0
         by_step[k + 1] += c1
         by_step[k + 2] += c2
         by_step[k + 3] += c3
+        total += c0 + c1 + c2 + c3
     for k in range(k4, steps):
-        x0, c0 = x[k], kind(0)
-        for i in range(kept.shape[0]):
-            kept[i], e0 = step(kept[i], x0 * v[k, i], lo, hi, wraps, kind)
-            events[i] += e0
-            c0 = kind(c0 + e0)
-        by_step[k] += c0
+        count = put(x[k], v[k], state, register, n)
+        by_step[k] += count
+        total += count
+    return total
 
 
 @kernel
-def add(state, addend, register):  # type: ignore[no-untyped-def]
-    """One store of a value of its own in every lane; the number of events."""
-    kept, events, kind = state[KEPT], state[EVENTS], state.dtype.type
-    lo, hi, wraps, count = kind(register[0]), kind(register[1]), register[2] != 0, kind(0)
-    for i in range(kept.shape[0]):
-        kept[i], e = step(kept[i], addend[i], lo, hi, wraps, kind)
-        events[i] += e
-        count = kind(count + e)
+def put(x, v, state, register, n):  # type: ignore[no-untyped-def]
+    """One store of ``x * v`` in ``n`` lanes; the number of events."""
+    kept, changed, kind = state[KEPT], state[CHANGED], state.dtype.type
+    lo, hi, wraps, one = kind(register[0]), kind(register[1]), register[2] != 0, kind(register[3])
+    count = kind(0)
+    for i in range(n):
+        presented, stored = step(kept[i], x * v[i], lo, hi, wraps, kind)
+        kept[i] = stored
+        changed[i] |= presented ^ stored
+        count = kind(count + one) if presented != stored else count
     return count
-
-
-@kernel
-def survey(flat, limits, hull):  # type: ignore[no-untyped-def]
-    """Widen the unit's hull by the extremes of one row; whether any left its limits."""
-    kind = flat.dtype.type
-    outside = kind(0)
-    for i in range(flat.shape[0]):
-        hull[0, i] = min(hull[0, i], flat[i])
-        hull[1, i] = max(hull[1, i], flat[i])
-        outside |= kind(flat[i] < limits[0, i]) | kind(flat[i] > limits[1, i])
-    return outside != 0

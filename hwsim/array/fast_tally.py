@@ -51,6 +51,14 @@ def empty_tally(groups: int, channels: int, steps: int, levels: int) -> Tally:
     )
 
 
+def with_level_range(tally: Tally) -> Tally:
+    """The same counters with the one range that all channels have together."""
+    if tally.partial_lo.size == 0:
+        return tally
+    span = np.array([[tally.partial_lo.min(), tally.partial_hi.max()]], np.int64)
+    return tally._replace(level_range=span)
+
+
 @kernel
 def widen(tally, g, n, level, exact):  # type: ignore[no-untyped-def]
     """Take one exact partial sum into the ranges."""

@@ -92,6 +92,8 @@ class Datapath:
     accumulator : Register
     check_final : bool
         The accumulator is exact until its last store and then fit once.
+    reach : tuple of int, or None
+        No element of ``a``, of ``w`` is farther from zero, by their formats; None: not known.
     """
 
     a: Codes
@@ -105,6 +107,7 @@ class Datapath:
     chain: tuple[Register, ...]
     accumulator: Register
     check_final: bool
+    reach: tuple[int, int] | None = None
 
     @property
     def shape(self) -> tuple[int, int, int, int, int]:

@@ -24,7 +24,7 @@ class Place:
 
     ``k``: index of the reduction step; -1 a preloaded bias, K a store after all products. The k of
     an accumulator store is the last k of its fold; of a tree node, the last k it covers. ``cycle``:
-    compute clock since the layer's start for that sample, stalls excluded; -1 where there is no array.
+    compute clock since the layer's start for that sample, stalls excluded; -1 without an array.
     ``row``, ``col``: the PE, or -1.
     """
 
@@ -123,9 +123,9 @@ class RegisterLedger:
 
 @dataclass(frozen=True, eq=False)
 class EventList:
-    """Every event of a run, one row each, in order of (sample, group, m, n, k, stage) (``--trace overflow``).
+    """Every event, one row each, in order of (sample, group, m, n, k, stage).
 
-    All are int64 ndarrays of shape (events,): ``sample group m n k row col cycle stage presented
+    Made under ``--trace overflow`` only. All are int64 ndarrays of shape (events,): ``sample group m n k row col cycle stage presented
     stored``; ``stage`` indexes `STAGES`; ``presented`` is v, ``stored`` is fit(v).
     """
 
@@ -145,7 +145,8 @@ class Execution:
     accumulator : int64 ndarray of shape (S, G, M, N)
         The register's content after its last store.
     exact : int64 ndarray of shape (S, G, M, N)
-        The same sums without any register's limit (the bias as stored).
+        The same sums without any register's limit (the bias as stored). Where nothing overflowed
+        it may be the same array.
     chain : RegisterLedger or None
     accumulator_ledger : RegisterLedger
     events : EventList or None

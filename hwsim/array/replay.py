@@ -5,37 +5,96 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from hwsim._jit import kernel
 from hwsim.array.dataflow import Schedule
 from hwsim.array.gemm import Ints
 from hwsim.array.ledger import STAGES, EventList, Place
 from hwsim.array.stepwise import LEFT, REGISTER, RIGHT, K, Plan, Problem, run_outputs
 
 CHAIN, ACCUMULATOR = STAGES.index("chain"), STAGES.index("accumulator")
-LEVEL, PRESENTED, STORED = range(1, 4)  # columns of an event, after K
+OUTPUT, ROW, PRESENTED, STORED = range(4)  # rows of a table of events
+EVENTS_GUESS = 4  # of one affected output, before they are counted
 
 
-def events_of(problem: Problem, plan: Plan, g: int, m: int, n: int) -> Ints:
-    """Every event of one output by (k, stage, level): columns ``k level presented stored``.
+def levels(plan: Plan) -> Ints:
+    """Level of every store of a plan: 0 in the accumulator, from 1 in the chain."""
+    found: Ints = plan.rows[:, REGISTER] % (len(plan.registers) - 1)  # the last row adds too
+    return found
 
-    ``level`` is 0 for the accumulator and counts from 1 in the chain.
+
+def store_order(plan: Plan) -> Ints:
+    """A plan's stores by (k, stage, level), the order of events."""
+    level = levels(plan)
+    return np.lexsort((level, level == 0, plan.rows[:, K])).astype(np.int64)
+
+
+@kernel
+def replayed(problem, plan, order, outputs, table):  # type: ignore[no-untyped-def]
+    """Run outputs (g, m, n) again; their number of events, of which ``table`` keeps what fits.
+
+    ``outputs`` : int64 ndarray of shape (outputs, 3). ``table`` : int64 ndarray of shape
+    (4, capacity): index of the output, row of the plan, value presented, value stored.
     """
-    slots = plan.first + len(plan.rows)
+    slots = plan.first + plan.rows.shape[0]
     kept, exact = np.zeros((slots, 1), np.int64), np.zeros((slots, 1), np.int64)
-    run_outputs(problem, plan, g, m, n, n + 1, kept, exact)
-    presented = kept[plan.rows[:, LEFT], 0] + kept[plan.rows[:, RIGHT], 0]
-    stored = kept[plan.first :, 0]
-    level = plan.rows[:, REGISTER] % (len(plan.registers) - 1)  # the last row: the accumulator too
-    events = np.stack([plan.rows[:, K], level, presented, stored], axis=1)[presented != stored]
-    order = np.lexsort((events[:, LEVEL], events[:, LEVEL] == 0, events[:, K]))
-    sorted_events: Ints = events[order]
-    return sorted_events
+    found = 0
+    for i in range(outputs.shape[0]):
+        g, m, n = outputs[i]
+        run_outputs(problem, plan, g, m, n, n + 1, kept, exact)
+        for row in order:
+            presented = kept[plan.rows[row, LEFT], 0] + kept[plan.rows[row, RIGHT], 0]
+            stored = kept[plan.first + row, 0]
+            if presented == stored:
+                continue
+            if found < table.shape[1]:
+                table[OUTPUT, found], table[ROW, found] = i, row
+                table[PRESENTED, found], table[STORED, found] = presented, stored
+            found += 1
+    return found
 
 
-def place_of(schedule: Schedule, sample: int, g: int, m: int, n: int, event: Ints) -> Place:
-    """Where one event happened."""
-    k, level = int(event[K]), int(event[LEVEL])
-    stage = STAGES[CHAIN if level else ACCUMULATOR]
-    return schedule.place(stage, sample, g, m, n, k, level)
+def events_of(problem: Problem, plan: Plan, outputs: Ints) -> Ints:
+    """Every event of some outputs (g, m, n): rows ``OUTPUT ROW PRESENTED STORED``."""
+    order, capacity = store_order(plan), EVENTS_GUESS * len(outputs)
+    while True:
+        table = np.empty((4, capacity), np.int64)
+        found = replayed(problem, plan, order, outputs, table)
+        if found <= capacity:
+            return table[:, :found]
+        capacity = found
+
+
+def place_columns(
+    schedule: Schedule, g: Ints, m: Ints, n: Ints, k: Ints, level: Ints
+) -> tuple[Ints, Ints, Ints]:
+    """PE row, PE column and cycle of many stores: `Schedule.place` on whole columns.
+
+    ``level`` is 0 for stores into the accumulator. A test compares the two row by row.
+
+    >>> from hwsim.array.specification import ArraySpec
+    >>> ws = ArraySpec(dataflow="weight_stationary", rows=4, cols=4, k_order=["ky", "kx", "ic"])
+    >>> m, k, zero = np.array([0, 3]), np.array([3, 7]), np.array([0, 0])
+    >>> place_columns(Schedule(ws, 1, 4, 8, 4), zero, m, zero, k, zero)
+    (array([3, 3]), array([0, 0]), array([ 7, 24]))
+    """
+    if not schedule.folds:
+        nowhere = np.full(len(k), -1, np.int64)
+        return nowhere, nowhere, np.zeros_like(k) if schedule.array.is_array else nowhere
+    flow, rows, cols = schedule.dataflow, schedule.rows, schedule.cols
+    at = {"m": m, "n": n, "k": np.clip(k, 0, schedule.k - 1)}
+    below = (level == 0) & (flow.row == "k")  # the accumulator: below the column, behind the root
+    row = np.where(below, rows - 1, at[flow.row] % rows)
+    col = at[flow.col] % cols
+    if flow.reduction == "tree":
+        clock = at[flow.stream] + np.where(below, schedule.tree_levels, level)
+    else:
+        clock = at[flow.stream] + row + col + (rows if flow.loads else 0)
+    row_tile, col_tile = at[flow.row] // rows, at[flow.col] // cols
+    if flow.outer == flow.row:
+        fold = (g * schedule.row_tiles + row_tile) * schedule.col_tiles + col_tile
+    else:
+        fold = (g * schedule.col_tiles + col_tile) * schedule.row_tiles + row_tile
+    return row, col, np.where(k < 0, 0, clock) + fold * schedule.fold_cycles
 
 
 def first_place(
@@ -48,30 +107,32 @@ def first_place(
 ) -> Place:
     """The first event of one register of an output (g, m, n) that has one."""
     g, m, n = (int(i) for i in output)
-    events = events_of(problem, plan, g, m, n)
-    own = events[(events[:, LEVEL] > 0) == (stage == CHAIN)]
-    return place_of(schedule, sample, g, m, n, own[0])
+    rows = events_of(problem, plan, np.array([[g, m, n]], np.int64))[ROW]
+    level = levels(plan)[rows]
+    own = int(np.flatnonzero((level > 0) == (stage == CHAIN))[0])
+    k = int(plan.rows[rows[own], K])
+    return schedule.place(STAGES[stage], sample, g, m, n, k, int(level[own]))
 
 
 def list_events(
     problem: Problem, plan: Plan, schedule: Schedule, sample: int, affected: NDArray[np.bool_]
-) -> list[tuple[int, ...]]:
-    """Every event of one sample as rows in the order of `EventList.NAMES`.
+) -> list[Ints]:
+    """Every event of one sample: one table, its rows in the order of `EventList.NAMES`.
 
     ``affected`` : bool ndarray of shape (G, M, N); the outputs to run again.
     """
-    rows: list[tuple[int, ...]] = []
-    for g, m, n in np.argwhere(affected).tolist():
-        for event in events_of(problem, plan, g, m, n):
-            at = place_of(schedule, sample, g, m, n, event)
-            where = (sample, g, m, n, at.k, at.row, at.col, at.cycle, at.stage_order)
-            rows.append((*where, int(event[PRESENTED]), int(event[STORED])))
-    return rows
+    outputs = np.argwhere(affected).astype(np.int64)
+    events = events_of(problem, plan, outputs)
+    g, m, n = outputs[events[OUTPUT]].T
+    k, level = plan.rows[events[ROW], K], levels(plan)[events[ROW]]
+    place = place_columns(schedule, g, m, n, k, level)
+    stage = np.where(level > 0, CHAIN, ACCUMULATOR)
+    samples = np.full_like(k, sample)
+    return [np.stack([samples, g, m, n, k, *place, stage, events[PRESENTED], events[STORED]])]
 
 
-def event_list(rows: list[tuple[int, ...]]) -> EventList:
-    """Rows to columns."""
-    table = np.array(rows, np.int64).reshape(len(rows), len(EventList.NAMES))
-    return EventList(
-        {name: np.ascontiguousarray(table[:, i]) for i, name in enumerate(EventList.NAMES)}
-    )
+def event_list(tables: list[Ints]) -> EventList:
+    """Tables of samples, in order, to the columns of a layer."""
+    empty = np.zeros((len(EventList.NAMES), 0), np.int64)
+    columns = np.concatenate([empty, *tables], axis=1)
+    return EventList(dict(zip(EventList.NAMES, columns, strict=True)))

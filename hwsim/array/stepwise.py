@@ -178,7 +178,7 @@ def sample_problem(datapath: Datapath, sample: int) -> Problem:
         after.append(np.broadcast_to(datapath.last[:, None, :], (groups, m, n)))
     before = [] if datapath.preload is None else [datapath.preload]
     return Problem(
-        a=datapath.a[sample],
+        a=np.ascontiguousarray(datapath.a[sample]),
         w=datapath.w,
         before=np.array(before, np.int64).reshape(len(before), groups, n),
         after=np.array(after, np.int64).reshape(len(after), groups, m, n),

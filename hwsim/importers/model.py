@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,8 +44,11 @@ def load(name_or_path: str | Path) -> Model:
         return Model(graph, data)
     path = Path(name_or_path)
     if not path.suffix:
+        close = difflib.get_close_matches(str(name_or_path), models.embedded(), 1)
+        hint = f"; perhaps {close[0]}" if close else ""
         known = ", ".join(models.embedded())
-        raise ModelError.at("hwsim", "model", name_or_path, f"must be a file or one of: {known}")
+        must = f"must be a file or one of: {known}{hint}"
+        raise ModelError.at("hwsim", "model", name_or_path, must)
     if path.suffix not in FORMATS:
         supported = ", ".join(sorted(FORMATS))
         raise UnsupportedError.at(

@@ -54,6 +54,8 @@ def output_shape(layer: MacLayer, shape: tuple[int, ...]) -> tuple[int, ...]:
 def im2col(x: NDArray[Any], layer: MacLayer, k_order: list[str], pad_value: float) -> NDArray[Any]:
     """Activations of shape (S, *shape) as rows of shape (S, G, M, K).
 
+    Of a convolution, pixels are neighbours in memory: what engines read side by side.
+
     >>> layer = MacLayer("conv_2d", np.ones((1, 2, 2, 1), np.int32), None, None, None)
     >>> im2col(np.arange(9).reshape(1, 3, 3, 1), layer, ["ky", "kx", "ic"], 0)[0, 0, 3]
     array([4, 5, 7, 8])
@@ -64,19 +66,20 @@ def im2col(x: NDArray[Any], layer: MacLayer, k_order: list[str], pad_value: floa
         return x.reshape(samples, 1, rows, x.shape[-1])
     oy, ox, _ = output_shape(layer, x.shape[1:])
     ky, kx = kernel_size(layer)
-    padded = np.pad(x, ((0, 0), *layer.padding, (0, 0)), constant_values=pad_value)
+    image = x.transpose(0, 3, 1, 2)
+    padded = np.pad(image, ((0, 0), (0, 0), *layer.padding), constant_values=pad_value)
     groups, ic = layer.groups, x.shape[-1] // layer.groups
-    taps = np.empty((samples, groups, oy * ox, ky, kx, ic), x.dtype)
+    taps = np.empty((samples, groups, ky, kx, ic, oy, ox), x.dtype)
     for j in range(ky):
         for i in range(kx):
             y0, x0 = j * layer.dilation[0], i * layer.dilation[1]
             y1 = y0 + (oy - 1) * layer.stride[0] + 1
             x1 = x0 + (ox - 1) * layer.stride[1] + 1
-            tap = padded[:, y0 : y1 : layer.stride[0], x0 : x1 : layer.stride[1]]
-            tap = tap.reshape(samples, oy * ox, groups, ic)
-            taps[:, :, :, j, i] = tap.transpose(0, 2, 1, 3)
-    order = [3 + _AXIS[axis] for axis in k_order]
-    return taps.transpose(0, 1, 2, *order).reshape(samples, groups, oy * ox, ky * kx * ic)
+            tap = padded[:, :, y0 : y1 : layer.stride[0], x0 : x1 : layer.stride[1]]
+            taps[:, :, j, i] = tap.reshape(samples, groups, ic, oy, ox)
+    order = [2 + _AXIS[axis] for axis in k_order]
+    ordered: NDArray[Any] = taps.transpose(0, 1, *order, 5, 6)
+    return ordered.reshape(samples, groups, ky * kx * ic, oy * ox).transpose(0, 1, 3, 2)
 
 
 def weight_matrix(weight: NDArray[Any], layer: MacLayer, k_order: list[str]) -> NDArray[Any]:
@@ -104,6 +107,8 @@ def lower(
     assert layer.weight is not None
     w = weight_matrix(layer.weight, layer, k_order)
     groups, _, n = w.shape
+    narrow = max(-a_range[0], a_range[1]) < 1 << 31
+    x = x.astype(np.int32 if narrow else np.int64)
     bias = None if layer.bias is None else per_channel(layer.bias.astype(np.int64), groups, n)
     return Gemm(
         a=im2col(x, layer, k_order, zero_point),

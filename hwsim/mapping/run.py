@@ -5,20 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from hwsim.arith.formats import IntFormat
-from hwsim.array import datapath as datapaths
-from hwsim.array.bounds import Bounds, layer_bounds, requantizer_range
+from hwsim.array.bounds import Bounds
 from hwsim.array.dataflow import Schedule
-from hwsim.array.datapath import Bias
 from hwsim.array.engines import ENGINES
 from hwsim.array.gemm import Datapath, Gemm, Ints
 from hwsim.array.ledger import EventList, Execution, Place, RegisterLedger
-from hwsim.array.requantizer import Requantized, Requantizer, build
+from hwsim.array.requantizer import Requantized
 from hwsim.array.specification import Machine
 from hwsim.errors import TrapError
-from hwsim.mapping.layer import MacLayer
+from hwsim.mapping.prepare import OutputSide, PreparedLayer, prepare
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,38 +83,6 @@ class LayerRun:
     events: EventList | None
 
 
-@dataclass(frozen=True, eq=False)
-class OutputSide:
-    """What a layer's output needs: scales, zero point, format, activation clamp."""
-
-    op: str
-    input_scale: float
-    weight_scale: NDArray[np.float64]  # (G * N,)
-    output_scale: float
-    zero_point: int
-    output: IntFormat
-    clamp: tuple[int | None, int | None]
-    activation_bits: int
-
-
-def requantizer_of(
-    side: OutputSide, machine: Machine, reach: tuple[int, int], where: str
-) -> Requantizer:
-    """The machine's policy for this operator, with the layer's numbers."""
-    return build(
-        machine.policy(side.op, side.activation_bits),
-        input_scale=side.input_scale,
-        weight_scale=side.weight_scale,
-        output_scale=side.output_scale,
-        zero_point=side.zero_point,
-        output=side.output,
-        clamp=side.clamp,
-        accumulator=reach,
-        columns=machine.array.cols,
-        where=where,
-    )
-
-
 def run_layer(
     gemm: Gemm,
     side: OutputSide,
@@ -155,58 +119,48 @@ def run_layer(
     TrapError
         A register with ``overflow: trap`` overflowed.
     """
-    _, groups, m, k, n = gemm.shape
-    datapath, bias = datapaths.build(gemm, machine, where)
-    schedule = Schedule(machine.array, groups, m, k, n)
-    run = ENGINES[engine](datapath, schedule, first_sample=first_sample, list_events=list_events)
-    bounds = layer_bounds(gemm, machine, datapath, schedule)
-    reach = requantizer_range(bounds, datapath)
+    layer = prepare(gemm, side, machine, where)
+    run = ENGINES[engine](
+        layer.datapath, layer.schedule, first_sample=first_sample, list_events=list_events
+    )
     unlimited = run.exact
-    if bias.lost is not None and bias.lost.any():
-        unlimited = run.exact + bias.lost[None, :, None, :]
-        reach = (reach[0] + int(bias.lost.min()), reach[1] + int(bias.lost.max()))
-    requantizer = requantizer_of(side, machine, reach, where)
-    hardware = requantizer.apply(run.accumulator)
+    if layer.bias.lost is not None and layer.bias.lost.any():
+        unlimited = run.exact + layer.bias.lost[None, :, None, :]
+    hardware = layer.requantizer.apply(run.accumulator)
     same = bool(np.array_equal(run.accumulator, unlimited))
-    exact = hardware if same else requantizer.apply(unlimited)
-    ledger = _ledger(run, bias, hardware, exact, schedule, datapath, first_sample)
+    exact = hardware if same else layer.requantizer.apply(unlimited)
+    ledger = _ledger(layer, run, hardware, exact, first_sample)
     if trap:
-        _trap(ledger, machine, where)
+        _trap(layer, ledger, first_sample, where)
     return LayerRun(
         hardware.codes,
         exact.codes,
         run.accumulator,
         ledger,
-        schedule,
-        datapath,
-        bounds,
+        layer.schedule,
+        layer.datapath,
+        layer.bounds,
         run.events,
     )
 
 
 def _ledger(
+    layer: PreparedLayer,
     run: Execution,
-    bias: Bias,
     hardware: Requantized,
     exact: Requantized,
-    schedule: Schedule,
-    datapath: Datapath,
     first_sample: int,
 ) -> LayerLedger:
     """All stages of one layer and batch."""
-    samples, groups, _, k, n = datapath.shape
-    lost = np.zeros((groups, n), bool) if bias.lost is None else bias.lost != 0
+    samples, groups, _, k, n = layer.datapath.shape
+    lost = np.zeros((groups, n), bool) if layer.bias.lost is None else layer.bias.lost != 0
     change = np.abs(hardware.codes - exact.codes)
-    firsts = [
-        register.first for register in (run.chain, run.accumulator_ledger) if register is not None
-    ]
-    if lost.any() and samples:
-        group, channel = (int(i) for i in np.argwhere(lost)[0])
-        when = -1 if datapath.preload is not None else k
-        firsts.append(schedule.place("bias", first_sample, group, 0, channel, when))
+    firsts = [_first_bias(layer, first_sample), run.accumulator_ledger.first]
+    if run.chain is not None:
+        firsts.append(run.chain.first)
     if hardware.events.any():
         s, g, row, col = (int(i) for i in np.argwhere(hardware.events)[0])
-        firsts.append(schedule.place("requant", first_sample + s, g, row, col, k))
+        firsts.append(layer.schedule.place("requant", first_sample + s, g, row, col, k))
     return LayerLedger(
         chain=run.chain,
         accumulator=run.accumulator_ledger,
@@ -220,24 +174,29 @@ def _ledger(
     )
 
 
-def _trap(ledger: LayerLedger, machine: Machine, where: str) -> None:
+def _first_bias(layer: PreparedLayer, first_sample: int) -> Place | None:
+    """The first bias that does not fit its own format, where its first output adds it."""
+    samples, _, _, k, _ = layer.datapath.shape
+    if layer.bias.lost is None or not samples or not layer.bias.lost.any():
+        return None
+    group, channel = (int(i) for i in np.argwhere(layer.bias.lost)[0])
+    when = -1 if layer.datapath.preload is not None else k
+    return layer.schedule.place("bias", first_sample, group, 0, channel, when)
+
+
+def _trap(layer: PreparedLayer, ledger: LayerLedger, first_sample: int, where: str) -> None:
     """Stop with the first place where a register with ``overflow: trap`` overflowed."""
-    trapping = {
-        "bias": machine.bias.overflow == "trap" and bool(ledger.bias_events.any()),
-        "chain": machine.chain is not None and machine.chain.overflow == "trap",
-        "accumulator": machine.accumulator.overflow == "trap",
-    }
-    firsts = [ledger.first if trapping["bias"] else None, ledger.accumulator.first]
-    if not trapping["accumulator"]:
-        firsts[1] = None
-    if trapping["chain"] and ledger.chain is not None:
-        firsts.append(ledger.chain.first)
+    machine, chain = layer.machine, ledger.chain
+    firsts: list[Place | None] = []
+    if machine.bias.overflow == "trap":
+        firsts.append(_first_bias(layer, first_sample))
+    if chain is not None and machine.chain is not None and machine.chain.overflow == "trap":
+        firsts.append(chain.first)
+    if machine.accumulator.overflow == "trap":
+        firsts.append(ledger.accumulator.first)
     places = [place for place in firsts if place is not None]
     if places:
         place = min(places)
         raise TrapError.at(
             where, f"{place.stage}.overflow", "trap", f"must not overflow; first at {place}"
         )
-
-
-

@@ -6,12 +6,10 @@ unlimited registers. They share a layer's execution as long as their inputs are 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from hwsim.array.bounds import Bounds
 from hwsim.array.dataflow import Schedule
@@ -19,10 +17,15 @@ from hwsim.array.gemm import Gemm, Ints, Register
 from hwsim.array.ledger import EventList
 from hwsim.array.overrides import for_layer
 from hwsim.array.specification import Machine
-from hwsim.errors import UnsupportedError
-from hwsim.mapping.lowering import lower, lower_matmul, per_channel, to_tensor
-from hwsim.mapping.run import LayerLedger, LayerRun, OutputSide, run_layer
-from hwsim.network.graph import Graph, Node, Tensor
+from hwsim.mapping.run import LayerLedger, LayerRun, run_layer
+from hwsim.network.graph import Graph, Node
+from hwsim.network.layers import (
+    codes_of,
+    layer_gemms,
+    layer_output,
+    output_side,
+    prepare_without_input,
+)
 from hwsim.network.ops import operator_function
 
 Progress = Callable[[int, int, str], None]
@@ -78,13 +81,15 @@ def run(
     Raises
     ------
     ConfigError, UnsupportedError
-        A node does not go with the machine; named before anything runs where it can be.
+        A node does not go with the machine; named before anything runs.
     TrapError
         A register with ``overflow: trap`` overflowed.
     """
     for node in graph.nodes:
         if node.layer is None:
             operator_function(node.op, node.name)
+        else:
+            prepare_without_input(graph, node, machine)
     samples = len(next(iter(inputs.values())))
     batch = batch_size(graph, samples)
     starts = range(0, samples, batch)
@@ -129,8 +134,8 @@ def _run_node(
     list_events: bool,
 ) -> None:
     """One node on one batch, in the hardware run and in the exact run."""
-    ours = [_codes(graph, hardware, name) for name in node.inputs]
-    theirs = [_codes(graph, exact, name) for name in node.inputs]
+    ours = [codes_of(graph, hardware, name) for name in node.inputs]
+    theirs = [codes_of(graph, exact, name) for name in node.inputs]
     same = all(a is b or np.array_equal(a, b) for a, b in zip(ours, theirs, strict=True))
     if node.layer is None:
         operator = operator_function(node.op, node.name)
@@ -162,14 +167,6 @@ def _run_node(
     exact[node.output] = layer_output(graph, node, [run.exact_codes for run in runs])
 
 
-def layer_output(graph: Graph, node: Node, columns: list[Ints]) -> Ints:
-    """Columns (S, G, M, N) of all batches as the output tensor (S, *shape)."""
-    shape = graph.tensors[node.output].shape
-    if node.op == "batch_matmul":  # groups are leading axes, not channels
-        return np.concatenate([part.reshape(-1, *shape) for part in columns])
-    return np.concatenate([to_tensor(part, shape) for part in columns])
-
-
 def _keep(
     result: NetworkRun,
     node: Node,
@@ -196,66 +193,3 @@ def _keep(
         kept.ledger = kept.ledger.merge(run.ledger)
     if list_events and run.events is not None:
         kept.events.append(run.events)
-
-
-def _codes(graph: Graph, codes: Mapping[str, Ints], name: str) -> Ints:
-    """A tensor's codes: computed, or a constant given to every sample."""
-    if name in codes:
-        return codes[name]
-    samples = len(next(iter(codes.values())))
-    constant = graph.constants[name]
-    return np.broadcast_to(constant, (samples, *constant.shape)).astype(np.int64)
-
-
-def layer_gemms(
-    graph: Graph, node: Node, inputs: list[NDArray[Any]], machine: Machine
-) -> Iterator[tuple[int, Gemm]]:
-    """The matrix products of one layer and batch, each with its first sample's offset."""
-    tensor = graph.tensors[node.inputs[0]]
-    a_range = code_range(tensor, node.name)
-    layer = node.layer
-    assert layer is not None
-    if layer.op != "batch_matmul":
-        k_order: list[str] = list(machine.array.k_order)
-        yield 0, lower(layer, inputs[0], tensor.zero_point, a_range, k_order)
-        return
-    other = graph.tensors[node.inputs[1]]
-    ranges = (a_range, code_range(other, node.name))
-    for sample, (a, b) in enumerate(zip(inputs[0], inputs[1], strict=True)):
-        yield sample, lower_matmul(a, b, (tensor.zero_point, other.zero_point), ranges)
-
-
-def code_range(tensor: Tensor, where: str) -> tuple[int, int]:
-    """``lo, hi`` of a quantized tensor; a real-valued one cannot enter the array."""
-    if tensor.format is None:
-        raise UnsupportedError.at(where, tensor.name, "real values", "must be quantized here")
-    return tensor.format.lo, tensor.format.hi
-
-
-def output_side(graph: Graph, node: Node) -> OutputSide:
-    """Scales, zero point, format and clamp of one layer's output."""
-    layer, output = node.layer, graph.tensors[node.output]
-    assert layer is not None
-    source = graph.tensors[node.inputs[0]]
-    if output.format is None or source.format is None:
-        raise UnsupportedError.at(node.name, node.output, "real values", "must be quantized here")
-    if layer.weight is None:
-        groups = int(np.prod(source.shape[:-2], dtype=np.int64))
-        channels = groups * output.shape[-1]
-        weight_scale = np.full(channels, graph.tensors[node.inputs[1]].scale)
-    else:
-        channels = layer.weight.shape[0]
-        weight_scale = per_channel(layer.weight_scale, 1, channels).ravel()
-    return OutputSide(
-        op=layer.op,
-        input_scale=source.scale,
-        weight_scale=np.asarray(weight_scale, np.float64),
-        output_scale=output.scale,
-        zero_point=output.zero_point,
-        output=output.format,
-        clamp=layer.clamp,
-        activation_bits=source.format.bits,
-    )
-
-
-

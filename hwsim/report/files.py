@@ -8,7 +8,7 @@ import os
 import secrets
 import shutil
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -21,15 +21,19 @@ from hwsim.errors import DataError
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # zip's first date: equal arrays give equal bytes
 
 
-def npz_bytes(arrays: Mapping[str, NDArray[Any]]) -> bytes:
+def npz_bytes(
+    arrays: Mapping[str, NDArray[Any]] | Iterable[tuple[str, NDArray[Any]]],
+) -> bytes:
     """A compressed ``.npz`` of any names (``numpy.savez`` refuses ``file``), never pickled.
+
+    Pairs are taken one by one, so that large arrays need not exist at the same time.
 
     >>> sorted(np.load(io.BytesIO(npz_bytes({"file": np.arange(3)}))))
     ['file']
     """
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, array in arrays.items():
+        for name, array in arrays.items() if isinstance(arrays, Mapping) else arrays:
             entry = zipfile.ZipInfo(f"{name}.npy", _EPOCH)
             entry.compress_type = zipfile.ZIP_DEFLATED
             with archive.open(entry, "w", force_zip64=True) as member:
@@ -101,9 +105,9 @@ def write_folder(folder: Path, fill: Callable[[Path], None]) -> None:
         there before stays.
     """
     target = Path(os.path.realpath(folder))
+    _check_replaceable(target)
     temporary = _beside(target)
     try:
-        _check_replaceable(target)
         temporary.mkdir(parents=True)
         fill(temporary)
         _swap(temporary, target)
@@ -114,6 +118,8 @@ def write_folder(folder: Path, fill: Callable[[Path], None]) -> None:
 
 
 def _check_replaceable(target: Path) -> None:
+    if not target.name:
+        raise DataError.at(str(target), "kind", "the root", "must be a directory of its own")
     if not target.exists():
         return
     if not target.is_dir():

@@ -99,8 +99,8 @@ def run_junit(summary: Summary, failures: dict[str, str]) -> str:
     return ElementTree.tostring(suite, encoding="unicode") + "\n"
 
 
-def _table(headings: list[str], rows: list[list[str | Text]], text_columns: int = 1) -> Table:
-    """A table of at most `_WIDTH` letters: names give way, numbers stay whole."""
+def text_table(headings: list[str], rows: list[list[str | Text]], text_columns: int = 1) -> Table:
+    """A table of at most 100 letters: names, the first column, give way; the rest stays whole."""
     others = [
         max(len(heading), *(len(row[at]) for row in rows)) if rows else len(heading)
         for at, heading in enumerate(headings)
@@ -149,7 +149,7 @@ def run_table(summary: Summary) -> Group:
     data = f"{words.printable(summary['data']['name'])}, {_samples(summary)}"
     return Group(
         Text.assemble((title, "bold"), f"  ({data})"),
-        _table(headings, [_run_row(layer, timed) for layer in summary["layers"]]),
+        text_table(headings, [_run_row(layer, timed) for layer in summary["layers"]]),
         Text(_totals(summary)),
         Text(str(result), style=_LEVEL_STYLES[result.level]),
     )
@@ -190,7 +190,7 @@ def ladder_table(summary: Summary) -> Table:
             rows.append([name, "chain", *_rungs(chain, chain["bits"])])
             name = ""
         rows.append([name, "accumulator", *_rungs(width, width["accumulator_bits"])])
-    return _table(headings, rows, text_columns=3)
+    return text_table(headings, rows, text_columns=3)
 
 
 def _rungs(ladder: dict[str, Any], bits: int | list[int]) -> list[str | Text]:

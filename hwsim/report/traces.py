@@ -14,23 +14,31 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from hwsim.analysis.error import difference_lsb
 from hwsim.analysis.summary import Evidence
 from hwsim.array import datapath as datapaths
 from hwsim.array.gemm import Datapath
 from hwsim.array.ledger import EventList
-from hwsim.array.trace import TraceWindow, record
+from hwsim.array.specification import Machine
+from hwsim.array.trace import TraceWindow, check_window, record
 from hwsim.errors import ConfigError, UnsupportedError
-from hwsim.network.run import LayerResult, layer_gemms
+from hwsim.network.graph import Graph
+from hwsim.network.layers import codes_of, layer_gemms
+from hwsim.network.run import LayerResult
 from hwsim.report.files import npz_bytes, write_file
 from hwsim.report.trace_files import write_trace
 from hwsim.report.waveform import write_waveform
+
+TRACES = ("off", "overflow", "errors", "full")
+WHERE = "--trace full"  # what messages name
 
 
 @dataclass(frozen=True)
@@ -44,6 +52,15 @@ class TraceChoice:
     layer: str = "*"
     clocks: tuple[int, int] | None = None
     sample: int = 0
+
+
+def clocks_text(choice: TraceChoice) -> str:
+    """Clocks as the command line spells them, the last one included.
+
+    >>> clocks_text(TraceChoice(clocks=(0, 10))), clocks_text(TraceChoice())
+    ('0:9', 'first fold')
+    """
+    return "first fold" if choice.clocks is None else f"{choice.clocks[0]}:{choice.clocks[1] - 1}"
 
 
 def folder_names(layers: list[str]) -> dict[str, str]:
@@ -62,19 +79,23 @@ def folder_names(layers: list[str]) -> dict[str, str]:
 
 def write_overflow(folder: Path, evidence: Evidence) -> None:
     """Every event of the run in one columnar file, layer by layer."""
-    parts: dict[str, list[np.ndarray]] = {name: [] for name in ("layer", *EventList.NAMES)}
-    for i, result in enumerate(evidence.run.layers.values()):
-        for events in result.events:
-            parts["layer"].append(np.full(len(events.columns["k"]), i, np.int64))
-            for name in EventList.NAMES:
-                parts[name].append(events.columns[name])
-    columns = {
-        name: np.concatenate(part) if part else np.zeros(0, np.int64)
-        for name, part in parts.items()
-    }
-    names = np.array(list(evidence.run.layers))
-    schema = np.array("hwsim.events.1")
-    write_file(folder / "overflow.npz", npz_bytes({"schema": schema, "layers": names, **columns}))
+    layers = evidence.run.layers
+
+    def columns() -> Iterator[tuple[str, NDArray[Any]]]:
+        yield "schema", np.array("hwsim.events.1")
+        yield "layers", np.array(list(layers))
+        empty = np.zeros(0, np.int64)
+        parts = [
+            np.full(len(events.columns["k"]), i, np.int64)
+            for i, result in enumerate(layers.values())
+            for events in result.events
+        ]
+        yield "layer", np.concatenate([empty, *parts])
+        for name in EventList.NAMES:
+            columns = (e.columns[name] for result in layers.values() for e in result.events)
+            yield name, np.concatenate([empty, *columns])
+
+    write_file(folder / "overflow.npz", npz_bytes(columns()))
 
 
 def write_errors(folder: Path, evidence: Evidence) -> None:
@@ -98,43 +119,73 @@ def write_errors(folder: Path, evidence: Evidence) -> None:
 def write_full(folder: Path, evidence: Evidence, choice: TraceChoice) -> None:
     """Every PE register of the chosen window, as ``full.npz`` and ``full.vcd``."""
     names = folder_names(list(evidence.run.layers))
-    for result, datapath in chosen(evidence, choice):
-        schedule = result.schedule
-        start, stop = choice.clocks or (0, schedule.fold_cycles)
-        window = TraceWindow(0, start, min(stop, schedule.cycles))
-        trace = record(datapath, schedule, window)
+    for result, datapath, window in chosen(evidence, choice):
+        trace = record(datapath, result.schedule, window)
+        trace = replace(trace, window=replace(window, sample=choice.sample))
         target = folder / names[result.node.name]
         write_trace(target / "full.npz", trace)
         write_waveform(target / "full.vcd", trace)
 
 
-def check_choice(evidence: Evidence, choice: TraceChoice) -> None:
-    """Refuse a choice that records nothing, before anything is written."""
-    if not evidence.machine.array.is_array:
-        raise UnsupportedError.at(
-            "--trace full", "array.dataflow", "none", "a runtime has no registers to trace"
-        )
-    layers = evidence.run.layers
-    if not any(fnmatchcase(name, choice.layer) for name in layers):
-        raise ConfigError.at(
-            "--trace full", "layer", choice.layer, f"must match one of: {', '.join(layers)}"
-        )
-    samples = len(evidence.run.codes[evidence.graph.inputs[0]])
+def check_choice(
+    trace: str, choice: TraceChoice, graph: Graph, machine: Machine, samples: int
+) -> None:
+    """Refuse a trace that there is not, or a choice that records nothing, before anything runs.
+
+    Raises
+    ------
+    ConfigError, UnsupportedError
+    """
+    if trace not in TRACES:
+        raise ConfigError.at("--trace", "trace", trace, f"must be one of: {', '.join(TRACES)}")
+    if trace != "full":
+        return
+    if not machine.array.is_array:
+        must = "must be an array: a runtime has no registers to trace"
+        raise UnsupportedError.at(WHERE, "array.dataflow", machine.array.dataflow, must)
+    names = [node.name for node in graph.mac_nodes]
+    if not any(fnmatchcase(name, choice.layer) for name in names):
+        raise ConfigError.at(WHERE, "layer", choice.layer, f"must match one of: {', '.join(names)}")
     if not 0 <= choice.sample < samples:
-        raise ConfigError.at("--trace full", "sample", choice.sample, f"must be 0..{samples - 1}")
+        raise ConfigError.at(WHERE, "sample", choice.sample, f"must be 0..{samples - 1}")
+    if choice.clocks is not None and not 0 <= choice.clocks[0] < choice.clocks[1]:
+        must = "must not be empty, and start at 0 or later"
+        raise ConfigError.at(WHERE, "clocks", clocks_text(choice), must)
 
 
-def chosen(evidence: Evidence, choice: TraceChoice) -> Iterator[tuple[LayerResult, Datapath]]:
-    """Chosen layers that have clocks, each with the datapath of the chosen sample."""
+def check_windows(evidence: Evidence, choice: TraceChoice) -> None:
+    """Refuse windows that hold no clock of any layer, or too many, before anything is written.
+
+    Raises
+    ------
+    ConfigError
+    """
+    windows = 0
+    for result, datapath, window in chosen(evidence, choice):
+        check_window(datapath, result.schedule, window)
+        windows += 1
+    if not windows:
+        layers = evidence.run.layers.items()
+        longest = max(r.schedule.cycles for n, r in layers if fnmatchcase(n, choice.layer))
+        must = f"must start before the last clock; the longest layer chosen has {longest}"
+        raise ConfigError.at(WHERE, "clocks", clocks_text(choice), must)
+
+
+def chosen(
+    evidence: Evidence, choice: TraceChoice
+) -> Iterator[tuple[LayerResult, Datapath, TraceWindow]]:
+    """Chosen layers that have clocks in the window, each with the datapath of the chosen image.
+
+    The datapath holds this image alone: it is the window's sample 0.
+    """
+    image = slice(choice.sample, choice.sample + 1)
+    codes = {name: tensor[image] for name, tensor in evidence.run.codes.items()}
     for name, result in evidence.run.layers.items():
-        if not fnmatchcase(name, choice.layer) or not result.schedule.cycles:
+        schedule = result.schedule
+        start, stop = choice.clocks or (0, schedule.fold_cycles)
+        window = TraceWindow(0, start, min(stop, schedule.cycles))
+        if not fnmatchcase(name, choice.layer) or window.start >= window.stop:
             continue
-        sample = slice(choice.sample, choice.sample + 1)
-        inputs = [
-            evidence.run.codes[tensor][sample]
-            if tensor in evidence.run.codes
-            else evidence.graph.constants[tensor][None]
-            for tensor in result.node.inputs
-        ]
+        inputs = [codes_of(evidence.graph, codes, tensor) for tensor in result.node.inputs]
         _, gemm = next(layer_gemms(evidence.graph, result.node, inputs, result.machine))
-        yield result, datapaths.build(gemm, result.machine, name)[0]
+        yield result, datapaths.build(gemm, result.machine, name)[0], window

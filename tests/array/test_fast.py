@@ -334,18 +334,20 @@ def test_saturating_sum_depends_on_the_order_of_k():
 
 
 @pytest.mark.parametrize("dtype", [np.int32, np.int64])
-@pytest.mark.parametrize(("m", "n", "pixels"), [(4, 70, False), (70, 4, True)])
-def test_every_layout_of_lanes_equals_the_definition(dtype, m, n, pixels):
-    shape = (2, 2, m, 18, n)
+@pytest.mark.parametrize(("samples", "m"), [(2, 4), (1, 300), (2, 300), (70, 4)])
+def test_every_layout_of_lanes_equals_the_definition(dtype, samples, m):
+    shape = (samples, 2, m, 18, 3)
     rng = np.random.default_rng(m)
     datapath = draw(rng, "weight_stationary", 4, shape, WRAP, drop_bits=0, check_final=False)
     datapath = replace(
         datapath,
-        a=datapath.a.astype(dtype),
-        chain=(reg(10, WRAP),),
-        accumulator=reg(11),
+        a=rng.integers(-16, 16, datapath.a.shape).astype(dtype),
+        w=rng.integers(-16, 16, datapath.w.shape).astype(np.int32),
+        chain=(reg(8, WRAP),),
+        accumulator=reg(9),
     )
     schedule = schedule_of("weight_stationary", 4, shape)
     layout = fast_layout.lane_layout(datapath, schedule)
-    assert (layout.pixels, layout.dtype) == (pixels, dtype)
-    assert check(datapath, schedule)[2] > 100
+    assert layout.dtype == dtype
+    assert len(layout.blocks()) == {(2, 4): 1, (1, 300): 2, (2, 300): 4, (70, 4): 2}[samples, m]
+    assert sum(check(datapath, schedule)) > 100

@@ -45,6 +45,7 @@ def datapath_of(shape, bits, *, chain=None, overflow=SATURATE, samples=SAMPLES):
     rng = np.random.default_rng(m + k + n)
     a = np.minimum(np.abs(rng.normal(0, 60, (samples, 1, m, k))), 255).astype(np.int32)
     a[rng.random(a.shape) < 0.45] = 0
+    a = np.ascontiguousarray(a.transpose(0, 1, 3, 2)).transpose(0, 1, 3, 2)  # as im2col lays it
     return Datapath(
         a=a,
         w=np.clip(np.rint(rng.normal(0, 30, (1, k, n))), -127, 127).astype(np.int32),
@@ -57,6 +58,7 @@ def datapath_of(shape, bits, *, chain=None, overflow=SATURATE, samples=SAMPLES):
         chain=() if chain is None else (register(chain, WRAP),),
         accumulator=register(bits, overflow),
         check_final=False,
+        reach=(255, 127),
     )
 
 

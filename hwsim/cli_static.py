@@ -1,0 +1,91 @@
+"""``hwsim bounds`` and ``hwsim inspect``: what is known without running the network."""
+
+from __future__ import annotations
+
+import difflib
+from typing import Annotated, Any
+
+import typer
+
+from hwsim.cli_console import Format, print_json, print_rich, print_rows
+from hwsim.cli_options import (
+    DataOption,
+    FormatOption,
+    HwOption,
+    LimitOption,
+    ModelArgument,
+    ScaleOption,
+    SeedOption,
+    SetOption,
+)
+from hwsim.errors import ConfigError
+
+
+def bounds(
+    model: ModelArgument = "digits",
+    hw: HwOption = "edge_ws_16x16",
+    data: DataOption = None,
+    limit: LimitOption = None,
+    set_: SetOption = None,
+    input_scale: ScaleOption = None,
+    seed: SeedOption = 0,
+    form: FormatOption = Format.TABLE,
+) -> None:
+    """The width ladder: bits that each register has and needs; observed rungs with --data."""
+    from hwsim import simulation
+    from hwsim.cli_inputs import inputs_of, without_data
+    from hwsim.importers import model as model_files
+    from hwsim.report import tables
+
+    if data is None:
+        without_data(limit, input_scale)
+    machine = simulation.load_hardware(hw, set_ or ())
+    network = model_files.load(model)
+    inputs = None if data is None else inputs_of(network, data, limit, input_scale, seed)
+    layers = simulation.bounds(network, machine, inputs)
+    if form is Format.TABLE:
+        print_rich(tables.ladder_table({"layers": layers}))
+    else:
+        print_rows(layers, form)
+
+
+def inspect(
+    model: ModelArgument = "digits",
+    hw: HwOption = "edge_ws_16x16",
+    set_: SetOption = None,
+    layer: Annotated[
+        str | None, typer.Option(metavar="NAME", help="One layer alone, with every number.")
+    ] = None,
+    form: FormatOption = Format.TABLE,
+) -> None:
+    """Layers, formats, scales, MACs, what runs where, and what bites."""
+    from hwsim.analysis import inspection
+    from hwsim.importers import hardware
+    from hwsim.importers import model as model_files
+
+    machine = hardware.load(hw, set_ or ())
+    graph = model_files.load(model).graph
+    entries = inspection.inspect(graph, machine)
+    if layer is not None:
+        entries = [chosen(entries, layer)]
+    if form is Format.JSON:
+        print_json(entries)
+    elif form is Format.CSV:
+        print_rows(entries, form)
+    else:
+        from hwsim.report import inspection_table
+
+        if layer is None:
+            print_rich(inspection_table.network(entries, graph.name, machine.name))
+        else:
+            print_rich(inspection_table.layer(entries[0]))
+
+
+def chosen(entries: list[dict[str, Any]], name: str) -> dict[str, Any]:
+    """The entry of one node; a near name is proposed where there is none."""
+    found = {entry["name"]: entry for entry in entries}
+    if name not in found:
+        close = difflib.get_close_matches(name, found, 1)
+        hint = f"; perhaps {close[0]}" if close else ""
+        raise ConfigError.at("--layer", "name", name, f"must be one of {', '.join(found)}{hint}")
+    return found[name]

@@ -1,0 +1,110 @@
+"""One layer meets one machine: everything that is known before the first input.
+
+Operands and registers (``array/datapath.py``), clocks, guaranteed widths and the requantizer's
+integers, made once for each layer and used by every run, bound and inspection alike.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hwsim.arith.formats import IntFormat
+from hwsim.array import datapath as datapaths
+from hwsim.array import requantizer as requantizers
+from hwsim.array.bounds import Bounds, layer_bounds, requantizer_range
+from hwsim.array.dataflow import Schedule
+from hwsim.array.datapath import Bias
+from hwsim.array.gemm import Datapath, Gemm
+from hwsim.array.requantizer import Requantizer
+from hwsim.array.specification import Machine
+
+
+@dataclass(frozen=True, eq=False)
+class OutputSide:
+    """What a layer's output needs: scales, zero point, format, activation clamp."""
+
+    op: str
+    input_scale: float
+    weight_scale: NDArray[np.float64]  # (G * N,)
+    output_scale: float
+    zero_point: int
+    output: IntFormat
+    clamp: tuple[int | None, int | None]
+    activation_bits: int
+
+
+@dataclass(frozen=True, eq=False)
+class PreparedLayer:
+    """One layer on one machine; ``machine`` is resolved for this layer (overrides applied)."""
+
+    gemm: Gemm
+    machine: Machine
+    datapath: Datapath
+    bias: Bias
+    schedule: Schedule
+    bounds: Bounds
+    requantizer: Requantizer
+
+
+def prepare(gemm: Gemm, side: OutputSide, machine: Machine, where: str) -> PreparedLayer:
+    """Build everything that does not depend on the inputs.
+
+    Raises
+    ------
+    ConfigError
+        The layer does not go with the machine.
+    """
+    _, groups, m, k, n = gemm.shape
+    datapath, bias = datapaths.build(gemm, machine, where)
+    schedule = Schedule(machine.array, groups, m, k, n)
+    if side.op == "batch_matmul":
+        bounds = matmul_bounds(gemm, machine, schedule, where)
+    else:
+        bounds = layer_bounds(gemm, machine, datapath, schedule)
+    requantizer = requantizers.build(
+        machine.policy(side.op, side.activation_bits),
+        input_scale=side.input_scale,
+        weight_scale=side.weight_scale,
+        output_scale=side.output_scale,
+        zero_point=side.zero_point,
+        output=side.output,
+        clamp=side.clamp,
+        accumulator=final_range(bounds, datapath, bias),
+        columns=machine.array.cols,
+        where=where,
+    )
+    return PreparedLayer(gemm, machine, datapath, bias, schedule, bounds, requantizer)
+
+
+def matmul_bounds(gemm: Gemm, machine: Machine, schedule: Schedule, where: str) -> Bounds:
+    """Bounds of a batched product, whose weights are an input: its weight bound is its type bound.
+
+    A folded zero point makes a bias out of the weights: the largest is taken, that of weights all
+    at the end of their format that lies farthest from their zero point.
+    """
+    (lo, hi), zero = gemm.w_range, gemm.w_zero_point.max(initial=0)
+    farthest = np.full_like(gemm.w, lo if zero - lo > hi - zero else hi)
+    worst = replace(gemm, w=farthest)
+    datapath, bias = datapaths.build(worst, machine, where)
+    if bias.lost is not None and bias.lost.any():  # other weights may be stored farther out
+        least = np.full_like(bias.lost, datapaths.register(machine.bias).lo)
+        preload = None if datapath.preload is None else least
+        datapath = replace(datapath, preload=preload, last=least if preload is None else None)
+    bounds = layer_bounds(worst, machine, datapath, schedule)
+    return replace(
+        bounds, accumulator_weight=bounds.accumulator_type, chain_weight=bounds.chain_type
+    )
+
+
+def final_range(bounds: Bounds, datapath: Datapath, bias: Bias) -> tuple[int, int]:
+    """Least and largest sum that the requantizer can meet, in hardware and in the exact run.
+
+    The exact run has the whole bias, also where its format took some away.
+    """
+    lo, hi = requantizer_range(bounds, datapath)
+    if bias.lost is None:
+        return lo, hi
+    return lo + int(bias.lost.min(initial=0)), hi + int(bias.lost.max(initial=0))

@@ -1,0 +1,108 @@
+"""One layer of a network for the array: its products in, its tensor out.
+
+Between a `Graph`, where tensors have names and scales, and ``mapping``, where a layer is a matrix
+product with an output side.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hwsim.array.gemm import Gemm, Ints
+from hwsim.array.overrides import for_layer
+from hwsim.array.specification import Machine
+from hwsim.errors import UnsupportedError
+from hwsim.mapping.lowering import lower, lower_matmul, per_channel, to_tensor
+from hwsim.mapping.prepare import OutputSide, PreparedLayer, prepare
+from hwsim.network.graph import Graph, Node, Tensor
+
+
+def layer_gemms(
+    graph: Graph, node: Node, inputs: list[NDArray[Any]], machine: Machine
+) -> Iterator[tuple[int, Gemm]]:
+    """The matrix products of one layer and batch, each with its first sample's offset."""
+    tensor = graph.tensors[node.inputs[0]]
+    a_range = code_range(tensor, node.name)
+    layer = node.layer
+    assert layer is not None
+    if layer.op != "batch_matmul":
+        k_order: list[str] = list(machine.array.k_order)
+        yield 0, lower(layer, inputs[0], tensor.zero_point, a_range, k_order)
+        return
+    other = graph.tensors[node.inputs[1]]
+    ranges = (a_range, code_range(other, node.name))
+    for sample, (a, b) in enumerate(zip(inputs[0], inputs[1], strict=True)):
+        yield sample, lower_matmul(a, b, (tensor.zero_point, other.zero_point), ranges)
+
+
+def code_range(tensor: Tensor, where: str) -> tuple[int, int]:
+    """``lo, hi`` of a quantized tensor; a real-valued one cannot enter the array."""
+    if tensor.format is None:
+        raise UnsupportedError.at(where, tensor.name, "real values", "must be quantized here")
+    return tensor.format.lo, tensor.format.hi
+
+
+def output_side(graph: Graph, node: Node) -> OutputSide:
+    """Scales, zero point, format and clamp of one layer's output."""
+    layer, output = node.layer, graph.tensors[node.output]
+    assert layer is not None
+    source = graph.tensors[node.inputs[0]]
+    if output.format is None or source.format is None:
+        raise UnsupportedError.at(node.name, node.output, "real values", "must be quantized here")
+    if layer.weight is None:
+        groups = int(np.prod(source.shape[:-2], dtype=np.int64))
+        channels = groups * output.shape[-1]
+        weight_scale = np.full(channels, graph.tensors[node.inputs[1]].scale)
+    else:
+        channels = layer.weight.shape[0]
+        weight_scale = per_channel(layer.weight_scale, 1, channels).ravel()
+    return OutputSide(
+        op=layer.op,
+        input_scale=source.scale,
+        weight_scale=np.asarray(weight_scale, np.float64),
+        output_scale=output.scale,
+        zero_point=output.zero_point,
+        output=output.format,
+        clamp=layer.clamp,
+        activation_bits=source.format.bits,
+    )
+
+
+def layer_output(graph: Graph, node: Node, columns: list[Ints]) -> Ints:
+    """Columns (S, G, M, N) of all batches as the output tensor (S, *shape)."""
+    shape = graph.tensors[node.output].shape
+    if node.op == "batch_matmul":  # groups are leading axes, not channels
+        return np.concatenate([part.reshape(-1, *shape) for part in columns])
+    return np.concatenate([to_tensor(part, shape) for part in columns])
+
+
+def codes_of(graph: Graph, codes: Mapping[str, NDArray[Any]], name: str) -> NDArray[Any]:
+    """A tensor's codes: computed, or a constant given to every sample."""
+    if name in codes:
+        return codes[name]
+    samples = len(next(iter(codes.values())))
+    constant = graph.constants[name]
+    kind = np.float64 if graph.tensors[name].format is None else np.int64
+    return np.broadcast_to(constant, (samples, *constant.shape)).astype(kind)
+
+
+def prepare_without_input(graph: Graph, node: Node, machine: Machine) -> PreparedLayer:
+    """Meet of a layer and the machine, overrides applied; its product has no samples.
+
+    A batched product, whose weights are an input, has one sample of zeros.
+
+    Raises
+    ------
+    ConfigError, UnsupportedError
+        They do not go together.
+    """
+    own = for_layer(machine, node.name)
+    samples = 1 if node.op == "batch_matmul" else 0
+    tensors = [graph.tensors[name] for name in node.inputs]
+    zeros = [np.full((samples, *tensor.shape), tensor.zero_point) for tensor in tensors]
+    _, gemm = next(layer_gemms(graph, node, zeros, own))
+    return prepare(gemm, output_side(graph, node), own, node.name)

@@ -1,0 +1,76 @@
+"""What a user waits for: the first run, every later one, and the commands that run nothing.
+
+Limits are absolute, as the promise is; one run holds a core for itself.
+"""
+
+import os
+import subprocess
+import sys
+import time
+
+import pytest
+
+HWSIM = [sys.executable, "-m", "hwsim"]
+RUN = ["run", "digits", "--limit", "100"]
+FIRST, LATER, ANSWER = 20.0, 4.0, 1.0  # seconds
+PEAK = 600  # MB
+
+
+def measured(words, folder, **environment) -> tuple[float, float]:
+    """Seconds and peak megabytes of one process; its kernel cache in ``folder``."""
+    cache = {"NUMBA_CACHE_DIR": str(folder / "numba"), "XDG_CACHE_HOME": str(folder / "cache")}
+    start = time.perf_counter()
+    process = subprocess.Popen(
+        [*HWSIM, *words], cwd=folder, env=os.environ | cache | environment,
+        stdout=subprocess.DEVNULL,
+    )  # fmt: skip
+    _, status, usage = os.wait4(process.pid, 0)
+    seconds = time.perf_counter() - start
+    process.returncode = os.waitstatus_to_exitcode(status)
+    assert process.returncode == 0
+    kilobytes = usage.ru_maxrss / (1024 if sys.platform == "darwin" else 1)
+    return seconds, kilobytes / 1000
+
+
+def test_run_is_quick_and_lean(benchmark, tmp_path):
+    first, first_peak = measured(RUN, tmp_path)
+    later = []
+    benchmark.pedantic(lambda: later.append(measured(RUN, tmp_path)), rounds=3)
+    seconds, peak = min(s for s, _ in later), max(first_peak, *(p for _, p in later))
+    benchmark.extra_info.update(
+        first_seconds=round(first, 2), later_seconds=round(seconds, 2), peak_mb=round(peak)
+    )
+    assert first < FIRST
+    assert seconds < LATER
+    assert peak < PEAK
+
+
+def test_run_with_overflow_is_quick_too(benchmark, tmp_path):
+    """Where an event has to be placed, more kernels are compiled."""
+    words = [*RUN, "--set", "accumulator.bits=12", "--trace", "overflow"]
+    first, peak = measured(words, tmp_path)
+    later = []
+    benchmark.pedantic(lambda: later.append(measured(words, tmp_path)[0]), rounds=2)
+    benchmark.extra_info.update(
+        first_seconds=round(first, 2), later_seconds=round(min(later), 2), peak_mb=round(peak)
+    )
+    assert first < FIRST
+    assert min(later) < 1.5 * LATER
+    assert peak < PEAK
+
+
+@pytest.mark.parametrize("words", [["--help"], ["run", "--help"], ["hw", "list"]])
+def test_what_needs_no_kernel_answers_at_once(words, benchmark, tmp_path):
+    times = []
+    benchmark.pedantic(lambda: times.append(measured(words, tmp_path)[0]), rounds=3)
+    benchmark.extra_info["seconds"] = round(min(times), 2)
+    assert min(times) < ANSWER
+
+
+def test_import_of_hwsim_loads_nothing_heavy():
+    program = (
+        "import sys, hwsim\n"
+        "heavy = {'numpy', 'numba', 'matplotlib', 'pydantic', 'rich'} & set(sys.modules)\n"
+        "assert not heavy, heavy\n"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True)
