@@ -41,7 +41,9 @@ def version(
 
 @app.command()
 def report(
-    run_dir: Annotated[Path, typer.Argument(help="A folder that `hwsim run` wrote.")],
+    run_dir: Annotated[
+        Path, typer.Argument(metavar="RUN_DIR", help="A folder that `hwsim run` wrote.")
+    ],
 ) -> None:
     """Render report.html, layers.csv and the plots of a run again."""
     from hwsim.report.render import render

@@ -27,7 +27,9 @@ def hw_list(form: FormatOption = Format.TABLE) -> None:
 
 @hw.command("show")
 def hw_show(
-    name: Annotated[str, typer.Argument(help="A machine's name, or its YAML file.")],
+    name: Annotated[
+        str, typer.Argument(metavar="NAME", help="A machine's name, or its YAML file.")
+    ],
     set_: SetOption = None,
 ) -> None:
     """Every word of a machine, resolved, as YAML that loads again."""
@@ -40,7 +42,7 @@ def hw_show(
 
 @hw.command("check")
 def hw_check(
-    file: Annotated[str, typer.Argument(help="A machine's YAML file, or a name.")],
+    file: Annotated[str, typer.Argument(metavar="FILE", help="A machine's YAML file, or a name.")],
     set_: SetOption = None,
 ) -> None:
     """Whether a machine can be built: every failure with file and line."""

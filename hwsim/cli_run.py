@@ -72,7 +72,9 @@ def run(
         int | None, typer.Option(min=0, metavar="N", help=_FULL + "which image; default 0.")
     ] = None,
     set_: SetOption = None,
-    out: Annotated[Path | None, typer.Option(help="Folder; default reports/<model>--<hw>.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Folder; default reports/<model>--<hw>.")
+    ] = None,
     input_scale: ScaleOption = None,
     seed: SeedOption = 0,
     fail_on: Annotated[
@@ -143,8 +145,10 @@ def print_run(
     elif form is RunFormat.CSV:
         print(tables.run_csv(summary), end="")
     elif form is RunFormat.JUNIT:
-        layers = summary["layers"]
-        failures = {f.layer or (layers[0]["name"] if layers else ""): str(f) for f in findings}
+        failures: dict[str, str] = {}
+        for finding in findings:
+            name = finding.layer or summary["model"]
+            failures[name] = "; ".join(filter(None, (failures.get(name), str(finding))))
         print(tables.run_junit(summary, failures), end="")
     elif not quiet:
         print_rich(tables.run_table(summary))

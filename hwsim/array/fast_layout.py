@@ -15,7 +15,7 @@ from hwsim.array.stepwise import HI, LO, OVERFLOW, WRAP_BITS, register_table
 
 SATURATING = (Overflow.SATURATE, Overflow.SATURATE_SYMMETRIC, Overflow.TRAP)
 INT32_REACH = 1 << 30  # below: values, and their distance from a register's lo, stay in int32
-LANES = 256  # pixels of one block: its operands stay in the cache while all channels pass
+LANES = 512  # pixels of one block: its operands stay in the cache while all channels pass
 
 
 @dataclass(frozen=True, eq=False)

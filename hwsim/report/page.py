@@ -31,7 +31,8 @@ def kept(text: str) -> str:
     >>> kept("513 k sums")
     '513\\xa0k sums'
     """
-    return re.sub(r"(?<=\d) (?=([kMGµmn]?s?|%|dB|LSB|bits?)\b|%)", "\N{NO-BREAK SPACE}", text)
+    text = re.sub(r"(?<=\d) (?=([kMGµmn]?s?|%|dB|LSB|bits?)\b|%)", "\N{NO-BREAK SPACE}", text)
+    return text.replace(" = ", "\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}")
 
 
 @cache

@@ -74,27 +74,28 @@ def run_json(summary: Summary) -> str:
 
 
 def run_junit(summary: Summary, failures: dict[str, str]) -> str:
-    """JUnit XML: one test case a layer.
+    """JUnit XML: one test case a layer, and one for each other name that failed.
 
     Parameters
     ----------
     summary : dict
     failures : dict of str
-        Layer name to message, for the layers that do not hold what was asked.
+        Name to message: layers, or the whole network, that do not hold what was asked.
     """
+    operators = {layer["name"]: layer["op"] for layer in summary["layers"]}
+    cases = operators | {name: "network" for name in failures if name not in operators}
     suite = ElementTree.Element(
         "testsuite",
         name=words.printable(f"{summary['model']} on {summary['hardware']}"),
-        tests=str(len(summary["layers"])),
-        failures=str(sum(layer["name"] in failures for layer in summary["layers"])),
+        tests=str(len(cases)),
+        failures=str(len(failures)),
     )
-    for layer in summary["layers"]:
+    for name, operator in cases.items():
         case = ElementTree.SubElement(
-            suite, "testcase", classname=layer["op"], name=words.printable(layer["name"])
+            suite, "testcase", classname=operator, name=words.printable(name)
         )
-        if layer["name"] in failures:
-            message = words.printable(failures[layer["name"]])
-            ElementTree.SubElement(case, "failure", message=message)
+        if name in failures:
+            ElementTree.SubElement(case, "failure", message=words.printable(failures[name]))
     ElementTree.indent(suite)
     return ElementTree.tostring(suite, encoding="unicode") + "\n"
 
@@ -182,27 +183,29 @@ def ladder_table(summary: Summary) -> Table:
     ``type``: enough for any weights; ``weight``: for these weights and any input; ``partial``,
     ``final``: seen on this data; ``spare``: has minus weight.
     """
-    headings = ["layer", "register", "rule", "has", "type", "weight", "partial", "final", "spare"]
+    ladders = [layer["width"] for layer in summary["layers"]]
+    observed = any(ladder["observed_partial_bits"] is not None for ladder in ladders)
+    headings = ["layer", "register", "rule", "has", "type", "weight"]
+    headings += ["partial", "final", "spare"] if observed else ["spare"]
     rows: list[list[str | Text]] = []
     for layer in summary["layers"]:
         width, chain, name = layer["width"], layer["width"]["chain"], layer["name"]
         if chain is not None:
-            rows.append([name, "chain", *_rungs(chain, chain["bits"])])
+            rows.append([name, "chain", *_rungs(chain, chain["bits"], observed)])
             name = ""
-        rows.append([name, "accumulator", *_rungs(width, width["accumulator_bits"])])
+        rows.append([name, "accumulator", *_rungs(width, width["accumulator_bits"], observed)])
     return text_table(headings, rows, text_columns=3)
 
 
-def _rungs(ladder: dict[str, Any], bits: int | list[int]) -> list[str | Text]:
+def _rungs(ladder: dict[str, Any], bits: int | list[int], observed: bool) -> list[str | Text]:
     """One register; ``spare``: its bits beyond what these weights can need, negative if short."""
-    seen, final = ladder["observed_partial_bits"], ladder["observed_final_bits"]
     spare = words.widest(bits) - ladder["weight_bits"]
+    rungs = ["observed_partial_bits", "observed_final_bits"] if observed else []
     return [
         ladder["overflow"].replace("_", " "),
         words.chain_bits(bits),
         str(ladder["type_bits"]),
         str(ladder["weight_bits"]),
-        words.NONE if seen is None else str(seen),
-        words.NONE if final is None else str(final),
+        *(words.NONE if ladder[rung] is None else str(ladder[rung]) for rung in rungs),
         Text(f"{spare:+d}", style="red" if spare < 0 else ""),
     ]

@@ -3,6 +3,7 @@
 import json
 import re
 import shlex
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -104,7 +105,10 @@ def test_run_obeys_set_and_fail_on(tmp_path):
     result = hwsim(*words, "--out", str(tmp_path / "a"), "--format", "junit")
     assert result.exit_code == 1
     assert re.fullmatch(r"--fail-on: overflow.events = [1-9]\d*: must not be > 0\n", result.stderr)
-    assert 'failures="1"' in result.stdout
+    suite = ElementTree.fromstring(result.stdout)
+    assert (suite.get("tests"), suite.get("failures")) == ("2", "1")
+    (failed,) = (case.get("name") for case in suite if case.find("failure") is not None)
+    assert failed == "seed_conv"  # the whole network: no layer is blamed for a sum
     assert (tmp_path / "a" / "summary.json").is_file()
     held = hwsim(*words[:3], "--out", str(tmp_path / "b"), "--fail-on", "overflow.events>0")
     assert (held.exit_code, held.stderr) == (0, "")

@@ -27,6 +27,8 @@ def test_bounds_observes_where_data_is_given():
     (static,) = json.loads(hwsim(*words).stdout)
     (observed,) = json.loads(hwsim(*words, "--data", "seed_conv").stdout)
     assert static["width"]["observed_partial_bits"] is None
+    assert "partial" not in hwsim("bounds", "seed_conv").stdout
+    assert "partial" in hwsim("bounds", "seed_conv", "--data", "seed_conv").stdout
     assert observed["width"]["observed_partial_bits"] <= static["width"]["weight_bits"]
     assert observed["width"]["weight_bits"] == static["width"]["weight_bits"]
 

@@ -180,7 +180,7 @@ TRAPS = {
 @pytest.mark.parametrize("stage", TRAPS)
 def test_trap_names_the_first_place_of_the_register_that_traps(stage):
     """Other registers overflow before it, and only wrap."""
-    gemm = strategies.gemm(np.full((2, 1, 3, 6), 11), np.array([[[1, 9]] * 6]), bias=[100, 100])
+    gemm = strategies.gemm(np.full((2, 1, 3, 6), 11), np.array([[[9, 1]] * 6]), bias=[100, 100])
     machine = trapping(**TRAPS[stage])
     truth = exact.run(gemm, machine, 7)
     places = [str_place(e) for e in truth.events if STAGES[e.stage] == stage]
