@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from hwsim.importers.model import Model
     from hwsim.network.graph import Graph
     from hwsim.simulation import Result, bounds, load_hardware, load_model, simulate
-    from hwsim.version import VERSION as __version__
+    from hwsim.version import VERSION as __version__  # noqa: N811
 
 __all__ = [
     "Data",

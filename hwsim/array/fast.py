@@ -96,9 +96,9 @@ def _place(
     samples, groups, m, _, n = datapath.shape
     if output >= samples * groups * m * n:
         return None
-    s, *at = np.unravel_index(output, (samples, groups, m, n))
-    problem = stepwise.sample_problem(datapath, int(s))
-    return replay.first_place(problem, plan, schedule, first_sample + int(s), tuple(at), stage)
+    s, g, m, n = (int(i) for i in np.unravel_index(output, (samples, groups, m, n)))
+    problem = stepwise.output_problem(datapath, s, g, m, n)
+    return replay.first_place(problem, plan, schedule, first_sample + s, (g, m, n), stage)
 
 
 def _run_by_plan(

@@ -116,19 +116,16 @@ def range_row(lanes, scratch, b, g, r):  # type: ignore[no-untyped-def]
         link[LO, i] = link[HI, i] = 0
     for f in range(lanes.folds):
         k0, k1 = f * lanes.fold, min((f + 1) * lanes.fold, x.shape[0])
-        if not lanes.chained:
-            extend(x[k0:k1], v[k0:k1], sums, w)
-            continue
-        for i in range(w):
+        for i in range(w * lanes.chained):
             link[SUM, i] = 0
-        extend(x[k0:k1], v[k0:k1], link, w)
-        join(one, link[SUM], sums, w)
-        for i in range(w):
-            scratch.fold_sum[f, i] = link[SUM, i]
-        lo, hi = extremes(link[SUM], link[SUM], lanes.length[b])
-        first = f == 0
-        scratch.fold_range[0] = lo if first else min(lo, scratch.fold_range[0])
-        scratch.fold_range[1] = hi if first else max(hi, scratch.fold_range[1])
+        extend(x[k0:k1], v[k0:k1], scratch.sums[lanes.chained], w)
+        if lanes.chained:
+            join(one, link[SUM], sums, w)
+            for i in range(w):
+                scratch.fold_sum[f, i] = link[SUM, i]
+            lo, hi = extremes(link[SUM], link[SUM], lanes.length[b])
+            scratch.fold_range[0] = min(lo, scratch.fold_range[0]) if f else lo
+            scratch.fold_range[1] = max(hi, scratch.fold_range[1]) if f else hi
     for j in range(lanes.factor.shape[0]):
         join(lanes.factor[j, g, r], lanes.term[j, b, g], sums, w)
 
@@ -160,22 +157,18 @@ def take_range(lanes, scratch, b, g, r, chain, acc, exact):  # type: ignore[no-u
 
 
 @kernel
-def classify(lanes, b, g, r, stage, exact, changed, tally, found):  # type: ignore[no-untyped-def]
+def classify(lanes, b, g, r, register, exact, changed, tally, first, hits):  # type: ignore[no-untyped-def]
     """Count outputs (chain: of one fold) that had an event, by whether the final value fits."""
-    register, kind, n = (
-        lanes.registers[CHAIN if stage == LINK else FINAL],
-        exact.dtype.type,
-        lanes.length[b],
-    )
+    kind = exact.dtype.type
     lo, hi, persistent, transient = kind(register[0]), kind(register[1]), kind(0), kind(0)
-    for i in range(n):
+    for i in range(lanes.length[b]):
         hit, fits = changed[i] != 0, (exact[i] >= lo) & (exact[i] <= hi)
         transient += kind(hit & fits)
         persistent += kind(hit & (not fits))
     tally.transient[g, r] += transient
     tally.persistent[g, r] += persistent
     if persistent + transient > 0:
-        mark(lanes, b, g, r, changed, found.first[stage : stage + 1], found.hits[stage])
+        mark(lanes, b, g, r, changed, first, hits)
 
 
 @kernel
@@ -201,33 +194,41 @@ def clear(state, n):  # type: ignore[no-untyped-def]
 def store_row(lanes, scratch, b, g, r, chain, acc, found):  # type: ignore[no-untyped-def]
     """Run one row store by store: what the accumulator keeps, and every event counted."""
     x, v, used, registers = lanes.x[g, r], lanes.v[b, g], lanes.used[b], lanes.registers
-    one, w, steps, adding = lanes.x.dtype.type(1), used.shape[0], x.shape[0], registers[ADDING]
+    zero, one = lanes.x.dtype.type(0), lanes.x.dtype.type(1)
+    w, steps, adding = used.shape[0], x.shape[0], registers[ADDING]
     state, link, by_step = scratch.kept[ACC], scratch.kept[LINK], acc.events_by_step
     clear(state, w)
     count = put(lanes.start[g, r], used, state, adding, w)
     by_step[0] += count
     events = 0 + count
+    adder = CHAIN if lanes.chained else ADDING
+    by_fold = (chain if lanes.chained else acc).events_by_step
     for f in range(lanes.folds):
         k0, k1 = f * lanes.fold, min((f + 1) * lanes.fold, steps)
-        if not lanes.chained:
-            events += advance(x[k0:k1], v[k0:k1], state, by_step[k0 + 1 : k1 + 1], adding, w)
-            continue
-        clear(link, w)
-        by_k, register = chain.events_by_step[k0 + 1 : k1 + 1], registers[CHAIN]
-        chain.events_by_channel[g, r] += advance(x[k0:k1], v[k0:k1], link, by_k, register, w)
-        classify(lanes, b, g, r, LINK, scratch.fold_sum[f], link[CHANGED], chain, found)
-        count = put(one, link[KEPT], state, adding, w)
-        by_step[k1] += count
+        if lanes.chained:
+            clear(link, w)
+        target, by_k = scratch.kept[lanes.chained], by_fold[k0 + 1 : k1 + 1]
+        count = advance(x[k0:k1], v[k0:k1], target, by_k, registers[adder], w)
+        if lanes.chained:
+            chain.events_by_channel[g, r] += count
+            exact, first, hits = scratch.fold_sum[f], found.first[LINK:], found.hits[LINK]
+            register, lost = registers[CHAIN], link[CHANGED]
+            classify(lanes, b, g, r, register, exact, lost, chain, first, hits)
+            count = put(one, link[KEPT], state, adding, w)
+            by_step[k1] += count
         events += count
-    for t in range(lanes.factor.shape[0]):
-        count = put(lanes.factor[t, g, r], lanes.term[t, b, g], state, adding, w)
+    terms = lanes.factor.shape[0]
+    for t in range(terms + 1):
+        last = t == terms  # under check: final the only store; elsewhere it adds nothing
+        factor = zero if last else lanes.factor[t, g, r]
+        term = used if last else lanes.term[t, b, g]
+        count = put(factor, term, state, registers[FINAL if last else ADDING], w)
         by_step[steps + 1] += count
         events += count
-    count = put(one - one, used, state, registers[FINAL], w)
-    by_step[steps + 1] += count
-    acc.events_by_channel[g, r] += events + count
-    total = scratch.sums[ACC, SUM]
-    classify(lanes, b, g, r, ACC, total, state[CHANGED], acc, found)
+    acc.events_by_channel[g, r] += events
+    exact, first, hits = scratch.sums[ACC, SUM], found.first[ACC:], found.hits[ACC]
+    register, lost = registers[FINAL], state[CHANGED]
+    classify(lanes, b, g, r, register, exact, lost, acc, first, hits)
 
 
 @kernel

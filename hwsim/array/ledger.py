@@ -125,8 +125,8 @@ class RegisterLedger:
 class EventList:
     """Every event, one row each, in order of (sample, group, m, n, k, stage).
 
-    Made under ``--trace overflow`` only. All are int64 ndarrays of shape (events,): ``sample group m n k row col cycle stage presented
-    stored``; ``stage`` indexes `STAGES`; ``presented`` is v, ``stored`` is fit(v).
+    Made under ``--trace overflow`` only. All are int64 ndarrays of shape (events,), by the names
+    below; ``stage`` indexes `STAGES`; ``presented`` is v, ``stored`` is fit(v).
     """
 
     columns: dict[str, NDArray[np.int64]]

@@ -102,12 +102,15 @@ def first_place(
     plan: Plan,
     schedule: Schedule,
     sample: int,
-    output: tuple[np.intp, ...],
+    output: tuple[int, int, int],
     stage: int,
 ) -> Place:
-    """The first event of one register of an output (g, m, n) that has one."""
-    g, m, n = (int(i) for i in output)
-    rows = events_of(problem, plan, np.array([[g, m, n]], np.int64))[ROW]
+    """The first event of one register of an output (g, m, n) that has one.
+
+    ``problem`` : that output alone (`stepwise.output_problem`).
+    """
+    g, m, n = output
+    rows = events_of(problem, plan, np.zeros((1, 3), np.int64))[ROW]
     level = levels(plan)[rows]
     own = int(np.flatnonzero((level > 0) == (stage == CHAIN))[0])
     k = int(plan.rows[rows[own], K])

@@ -15,6 +15,7 @@ slots of values are: 0, the K products, the addends, and the rows' own results, 
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -185,6 +186,21 @@ def sample_problem(datapath: Datapath, sample: int) -> Problem:
         drop_bits=datapath.drop_bits,
         rounding=datapath.product_rounding,
     )
+
+
+def output_problem(datapath: Datapath, sample: int, g: int, m: int, n: int) -> Problem:
+    """One output alone, at (0, 0, 0) of a problem of its own."""
+    last, preload, row_sum = datapath.last, datapath.preload, datapath.row_sum
+    alone = replace(
+        datapath,
+        a=datapath.a[sample : sample + 1, g : g + 1, m : m + 1],
+        w=np.ascontiguousarray(datapath.w[g : g + 1, :, n : n + 1]),
+        preload=None if preload is None else preload[g : g + 1, n : n + 1],
+        row_sum=None if row_sum is None else row_sum[sample : sample + 1, g : g + 1, m : m + 1],
+        w_zero_point=datapath.w_zero_point[g : g + 1, n : n + 1],
+        last=None if last is None else last[g : g + 1, n : n + 1],
+    )
+    return sample_problem(alone, 0)
 
 
 @kernel

@@ -96,10 +96,19 @@ def peer_seconds(bits):
     return seconds(lambda: [numpy_loop(*layer) for layer in codes])
 
 
+FLOORS = {  # least ratio: what a noisy machine still shows; measured figures are in the README
+    ("output_stationary", 20): 8,
+    ("output_stationary", 16): 3.5,
+    ("output_stationary", 12): 3,
+    ("weight_stationary", 20): 6,
+    ("weight_stationary", 16): 2.5,
+    ("weight_stationary", 12): 2.2,
+}
+
+
 @pytest.mark.benchmark(timer=time.process_time)
-@pytest.mark.parametrize("flow", ["output_stationary", "weight_stationary"])
-@pytest.mark.parametrize(("bits", "least_ratio"), [(20, 3), (16, 1.5), (12, 1.2)])
-def test_full_ledger_is_several_times_as_fast_as_a_numpy_loop(benchmark, flow, bits, least_ratio):
+@pytest.mark.parametrize(("flow", "bits"), FLOORS)
+def test_full_ledger_is_several_times_as_fast_as_a_numpy_loop(benchmark, flow, bits):
     chain = 20 if flow == "weight_stationary" else None
     layers = [
         (datapath_of(shape, bits, chain=chain), schedule_of(flow, shape)) for shape in RESNET_8
@@ -111,7 +120,7 @@ def test_full_ledger_is_several_times_as_fast_as_a_numpy_loop(benchmark, flow, b
     macs = SAMPLES * sum(m * k * n for m, k, n in RESNET_8)
     benchmark.extra_info["x_numpy_loop"] = ratio
     benchmark.extra_info["gmac_per_s"] = macs / benchmark.stats.stats.min / 1e9
-    assert ratio >= least_ratio
+    assert ratio >= FLOORS[flow, bits]
 
 
 def test_engine_and_peer_agree():
