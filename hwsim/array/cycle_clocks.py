@@ -10,8 +10,9 @@ from __future__ import annotations
 import numpy as np
 
 from hwsim._jit import kernel
-from hwsim.arith.overflow import Overflow, fit, wrap
+from hwsim.arith.overflow import Overflow, fit
 from hwsim.arith.rounding import shift_right
+from hwsim.array.fast_steps import grow, step
 
 SUM, EXACT, LOW, HIGH, COUNT, FIRST = range(6)  # what travels with a sum: rows of `sums`
 MAX_LEVELS = 32  # of an adder tree
@@ -114,21 +115,40 @@ def multiply(a, w, drop_bits, rounding, products):  # type: ignore[no-untyped-de
 def store_sums(stored, products, presented, limits, overflow, wrap_bits):  # type: ignore[no-untyped-def]
     """``sum = fit(sum + product)`` in every PE; ``presented`` keeps what came before the fit.
 
-    Saturating and plainly wrapping registers are written out, so that they run in vector lanes.
+    Saturating and plainly wrapping registers run in vector lanes.
     """
+    lo, hi, kind = limits[0], limits[1], stored.dtype.type
+    wraps = overflow == Overflow.WRAP and wrap_bits == 0
+    if wraps or overflow == Overflow.SATURATE:
+        for p in range(products.size):
+            presented[p], stored[p] = step(stored[p], products[p], lo, hi, wraps, kind)
+        return
+    for p in range(products.size):
+        presented[p] = stored[p] + products[p]
+        stored[p] = fit(presented[p], lo, hi, overflow, wrap_bits)
+
+
+@kernel
+def clock_results(a, w, stored, limits, wraps):  # type: ignore[no-untyped-def]
+    """Multiply and store in every PE, where registers saturate or plainly wrap: one vector loop."""
+    kind = stored.dtype.type
     lo, hi = limits[0], limits[1]
-    if overflow == Overflow.SATURATE:
-        for p in range(products.size):
-            presented[p] = stored[p] + products[p]
-            stored[p] = min(max(presented[p], lo), hi)
-    elif overflow == Overflow.WRAP and wrap_bits == 0:
-        for p in range(products.size):
-            presented[p] = stored[p] + products[p]
-            stored[p] = wrap(presented[p], lo, hi)
-    else:
-        for p in range(products.size):
-            presented[p] = stored[p] + products[p]
-            stored[p] = fit(presented[p], lo, hi, overflow, wrap_bits)
+    for p in range(stored.size):
+        stored[p] = step(stored[p], a[p] * w[p], lo, hi, wraps, kind)[1]
+
+
+@kernel
+def clock_ledger(a, w, stored, exact, low, high, presented, limits, wraps):  # type: ignore[no-untyped-def]
+    """The same with the exact sums beside; whether any store changed its value."""
+    kind = stored.dtype.type
+    lo, hi, lost = limits[0], limits[1], kind(0)
+    for p in range(stored.size):
+        addend = kind(a[p] * w[p])
+        shown, kept = step(stored[p], addend, lo, hi, wraps, kind)
+        presented[p], stored[p] = shown, kept
+        lost |= shown ^ kept
+        exact[p], low[p], high[p] = grow(exact[p], addend, low[p], high[p], kind)
+    return lost != 0
 
 
 @kernel
@@ -146,11 +166,6 @@ def count_events(stored, count, first, steps, presented, clocks_left):  # type: 
 
     ``first`` keeps the largest ``clocks_left`` at an event: the earliest one.
     """
-    found = 0
-    for p in range(presented.size):
-        found |= stored[p] ^ presented[p]
-    if found == 0:
-        return
     for p in range(presented.size):
         presented[p] = stored[p] != presented[p]
     for p in range(presented.size):
@@ -201,18 +216,29 @@ def run_clocks(  # type: ignore[no-untyped-def]
     products = np.empty(cells, sums.dtype)
     presented = np.empty(cells, sums.dtype)
     ledger = sums.shape[0] > 1
+    wraps = overflow == Overflow.WRAP and wrap_bits == 0
+    plain = drop_bits == 0 and (wraps or overflow == Overflow.SATURATE)
     for t in range(clocks):
         x = clocks - 1 - t
         for r in range(rows):
             a[x + r * cols] = a_edge[t, r]
         y = (shifts - min(t + 1, shifts)) * cols
         q = x * cols * moving
-        here = slice(q, q + cells)
-        stored = sums[SUM, here]
-        multiply(a[x : x + cells], w[y : y + cells], drop_bits, rounding, products)
-        store_sums(stored, products, presented, limits, overflow, wrap_bits)
-        if ledger:
-            follow_exact(sums[EXACT, here], sums[LOW, here], sums[HIGH, here], products)
-            changed = steps[y : y + cells]
-            count_events(stored, sums[COUNT, here], sums[FIRST, here], changed, presented, x + 1)
+        here, moved, other = slice(q, q + cells), a[x : x + cells], w[y : y + cells]
+        stored, lost = sums[SUM, here], True
+        if not plain:
+            multiply(moved, other, drop_bits, rounding, products)
+            store_sums(stored, products, presented, limits, overflow, wrap_bits)
+        if not ledger:
+            if plain:
+                clock_results(moved, other, stored, limits, wraps)
+            continue
+        exact, low, high = sums[EXACT, here], sums[LOW, here], sums[HIGH, here]
+        if plain:
+            lost = clock_ledger(moved, other, stored, exact, low, high, presented, limits, wraps)
+        else:
+            follow_exact(exact, low, high, products)
+        if lost:
+            first, changed = sums[FIRST, here], steps[y : y + cells]
+            count_events(stored, sums[COUNT, here], first, changed, presented, x + 1)
     return clocks
