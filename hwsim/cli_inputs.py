@@ -129,7 +129,7 @@ def random_codes(model: Model, samples: int, seed: int) -> Data:
     """Uniform codes over the input's whole format."""
     import numpy as np
 
-    from hwsim.simulation import data_of
+    from hwsim.importers.data import of_array
 
     tensor = model.graph.tensors[model.graph.inputs[0]]
     if tensor.format is None:
@@ -137,4 +137,4 @@ def random_codes(model: Model, samples: int, seed: int) -> Data:
     rng = np.random.default_rng(seed)
     shape = (samples, *tensor.shape)
     codes = rng.integers(tensor.format.lo, tensor.format.hi, shape, np.int64, endpoint=True)
-    return replace(data_of(model.graph, codes), name=f"random, seed {seed}")
+    return replace(of_array(codes, tensor), name=f"random, seed {seed}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
+import math
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,13 +20,13 @@ from hwsim.array.specification import Machine
 from hwsim.errors import DataError, UnsupportedError
 from hwsim.importers import hardware as hardware_files
 from hwsim.importers import model as model_files
-from hwsim.importers.data import Data, _real, _refuse_outside, _shaped, own_dtype
+from hwsim.importers.data import Data, of_array, own_dtype
 from hwsim.importers.hardware import resolved_yaml
 from hwsim.importers.model import Model
 from hwsim.mapping.run import LayerLedger
 from hwsim.network import float_twin
 from hwsim.network import run as network_run
-from hwsim.network.graph import Graph, quantize_input
+from hwsim.network.graph import Graph
 from hwsim.network.run import NetworkRun, Progress
 from hwsim.report.traces import TraceChoice, check_choice, check_windows
 from hwsim.version import VERSION
@@ -199,6 +199,7 @@ def simulate(
         machine = load_hardware(machine)
     name, choice = graph.inputs[0], trace_choice or TraceChoice()
     check_choice(trace, choice, graph, machine, len(data.X))
+    check_labels(graph, data)
     run = network_run.run(
         graph,
         machine,
@@ -233,6 +234,17 @@ def simulate(
     return Result(summary, details, evidence, data, trace, choice)
 
 
+def check_labels(graph: Graph, data: Data) -> None:
+    """Refuse class labels that are no index of the output."""
+    if data.Y is None or not len(data.Y):
+        return
+    classes = math.prod(graph.tensors[graph.outputs[0]].shape)
+    least, largest = int(data.Y.min()), int(data.Y.max())
+    if least < 0 or largest >= classes:
+        wrong = least if least < 0 else largest
+        raise DataError.at(data.name, "Y", wrong, f"must be a class, 0..{classes - 1}")
+
+
 def _model_and_data(model: Model | Graph, inputs: Data | NDArray[Any] | None) -> tuple[Graph, Data]:
     """The graph and its input, whatever form they came in."""
     graph, own = (model.graph, model.data) if isinstance(model, Model) else (model, None)
@@ -246,29 +258,7 @@ def _model_and_data(model: Model | Graph, inputs: Data | NDArray[Any] | None) ->
         return graph, own
     if isinstance(inputs, Data):
         return graph, inputs
-    return graph, data_of(graph, np.asarray(inputs))
-
-
-def data_of(graph: Graph, values: NDArray[Any]) -> Data:
-    """An array as data: integers are codes, floats real values of the network's input.
-
-    Raises
-    ------
-    DataError
-        Another shape, a code outside the input's format, or NaN.
-    """
-    tensor, where = graph.tensors[graph.inputs[0]], Path("inputs")
-    if values.dtype.kind not in "iuf" or values.shape[:1] in ((), (0,)):
-        given = f"{values.dtype} of shape {values.shape}"
-        raise DataError.at(str(where), "X", given, "must hold numbers, samples first")
-    digest = hashlib.sha256(np.ascontiguousarray(values).tobytes()).hexdigest()
-    x = _shaped(values, tensor, where)
-    if tensor.format is not None and x.dtype.kind in "iu":
-        _refuse_outside(x, tensor.format, where)
-        return Data(x.astype(np.int64), None, "array", digest)
-    real = _real(x, None, None, where)
-    codes = real if tensor.format is None else quantize_input(tensor, real)
-    return Data(codes, None, "array", digest, real)
+    return graph, of_array(np.asarray(inputs), graph.tensors[graph.inputs[0]])
 
 
 def bounds(

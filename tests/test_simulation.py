@@ -1,19 +1,20 @@
 """The Python interface: what a result holds, what a folder holds, what is refused."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from hwsim import models
-from hwsim.errors import ConfigError, DataError, UnsupportedError
+from hwsim.errors import ConfigError, DataError, HwsimError, UnsupportedError
 from hwsim.importers import hardware, machine_files
-from hwsim.importers.data import Data
+from hwsim.importers.data import Data, of_array
 from hwsim.network.graph import Graph
 from hwsim.report.schema import validate_summary
 from hwsim.report.tables import columns
 from hwsim.report.traces import TraceChoice
-from hwsim.simulation import bounds, data_of, load_hardware, load_model, simulate
+from hwsim.simulation import bounds, load_hardware, load_model, simulate
 
 
 @pytest.fixture(scope="module")
@@ -189,7 +190,7 @@ BAD_INPUTS = {
 def test_wrong_arrays_are_refused_in_one_line(case, digits):
     values, message = BAD_INPUTS[case]
     with pytest.raises(DataError, match=message) as refusal:
-        data_of(digits[0], np.asarray(values))
+        of_array(np.asarray(values), digits[0].tensors[digits[0].inputs[0]])
     assert len(str(refusal.value).splitlines()) == 1
 
 
@@ -225,3 +226,19 @@ def test_a_trace_that_records_nothing_or_too_much_is_refused(case, digits):
             progress=lambda *step: done.append(step),
         )  # fmt: skip
     assert (done == []) == (case not in ("late", "large"))
+
+
+def test_labels_beyond_the_classes_are_refused(digits):
+    graph, data = digits
+    wrong = replace(data, Y=np.full(len(data.X), 10))
+    with pytest.raises(DataError, match=r"Y = 10: must be a class, 0\.\.9"):
+        simulate(graph, "edge_ws_16x16", wrong)
+
+
+def test_operator_policies_are_refused_before_anything_runs(digits):
+    words = ["requantize.default.scheme=threshold_table", "requantize.default.multiplier_bits=null"]
+    machine = load_hardware("edge_ws_16x16", words)
+    ran = []
+    with pytest.raises(HwsimError, match="add3"):
+        simulate(digits[0], machine, digits[1], progress=lambda *at: ran.append(at))
+    assert not ran

@@ -110,6 +110,18 @@ def shift_right(x: int, shift: int, rounding: int) -> int:
 
 
 @kernel
+def drop_low_bits(x: int, bits: int, rounding: int) -> int:
+    """``round(x / 2**bits) * 2**bits``: what a multiplier that drops low bits keeps of a product.
+
+    Bits keep their weight, so bias, scales and bounds are unchanged (DATAPATH.md section 3).
+
+    >>> drop_low_bits(15, 2, Rounding.FLOOR), drop_low_bits(14, 2, Rounding.HALF_UP)
+    (12, 16)
+    """
+    return shift_right(x, bits, rounding) << bits
+
+
+@kernel
 def shift_right_stochastic(x: int, shift: int, random: int) -> int:
     """``floor((x + r) / 2**shift)``, r the low ``shift`` bits of ``random``; ``0 <= shift <= 32``.
 

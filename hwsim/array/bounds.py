@@ -20,7 +20,7 @@ import numpy as np
 
 from hwsim._jit import kernel
 from hwsim.arith.formats import signed_bits
-from hwsim.arith.rounding import shift_right
+from hwsim.arith.rounding import drop_low_bits
 from hwsim.array.dataflow import Schedule
 from hwsim.array.datapath import operand_ranges
 from hwsim.array.gemm import Datapath, Gemm, Ints
@@ -62,7 +62,7 @@ def _round_products(products, drop_bits, rounding):  # type: ignore[no-untyped-d
     """``round(p / 2**drop_bits) * 2**drop_bits``, element by element."""
     rounded = np.empty_like(products)
     for i in range(products.size):
-        rounded.flat[i] = shift_right(products.flat[i], drop_bits, rounding) << drop_bits
+        rounded.flat[i] = drop_low_bits(products.flat[i], drop_bits, rounding)
     return rounded
 
 

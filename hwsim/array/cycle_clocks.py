@@ -11,22 +11,12 @@ import numpy as np
 
 from hwsim._jit import kernel
 from hwsim.arith.overflow import Overflow, fit
-from hwsim.arith.rounding import shift_right
+from hwsim.arith.rounding import drop_low_bits
 from hwsim.array.fast_steps import grow, step
 
 SUM, EXACT, LOW, HIGH, COUNT, FIRST = range(6)  # what travels with a sum: rows of `sums`
 MAX_LEVELS = 32  # of an adder tree
 EVENT_COLUMNS = 5  # clock, row, col, presented, stored
-
-
-@kernel
-def product(a, w, drop_bits, rounding):  # type: ignore[no-untyped-def]
-    """``round(a * w / 2**drop_bits) * 2**drop_bits`` (DATAPATH.md section 3).
-
-    >>> product(5, 5, 2, 0)
-    24
-    """
-    return shift_right(a * w, drop_bits, rounding) << drop_bits
 
 
 @kernel
@@ -39,7 +29,7 @@ def define_clocks(  # type: ignore[no-untyped-def]
 
         a'   = a_in                               from the left neighbour, or the left edge
         w'   = w_in while weights shift, else w   from the upper neighbour, or the top edge
-        sum' = fit(sum_in + product(a', w'))      from the upper neighbour (0 at the top edge),
+        sum' = fit(sum_in + product)      from the upper neighbour (0 at the top edge),
                                                   or the PE's own sum where sums stay
 
     Parameters
@@ -76,7 +66,7 @@ def define_clocks(  # type: ignore[no-untyped-def]
                     next_w[r, c] = w[r - 1, c] if r > 0 else w_edge[t, c]
                 above = sums[r - 1, c] if r > 0 else 0
                 sum_in = above if moving else sums[r, c]
-                v = sum_in + product(next_a[r, c], next_w[r, c], drop_bits, rounding)
+                v = sum_in + drop_low_bits(next_a[r, c] * next_w[r, c], drop_bits, rounding)
                 next_sums[r, c] = fit(v, register[0], register[1], register[2], register[3])
                 if next_sums[r, c] != v:
                     log_event(events, found, t, r, c, v, next_sums[r, c])
@@ -108,7 +98,7 @@ def multiply(a, w, drop_bits, rounding, products):  # type: ignore[no-untyped-de
         products[p] = a[p] * w[p]
     if drop_bits > 0:
         for p in range(products.size):
-            products[p] = shift_right(products[p], drop_bits, rounding) << drop_bits
+            products[p] = drop_low_bits(products[p], drop_bits, rounding)
 
 
 @kernel

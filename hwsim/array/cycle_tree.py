@@ -11,6 +11,7 @@ import numpy as np
 
 from hwsim._jit import kernel
 from hwsim.arith.overflow import fit
+from hwsim.arith.rounding import drop_low_bits
 from hwsim.array.cycle_clocks import (
     COUNT,
     EXACT,
@@ -19,7 +20,6 @@ from hwsim.array.cycle_clocks import (
     SUM,
     follow_exact,
     log_event,
-    product,
     store_sums,
 )
 from hwsim.array.gemm import Ints
@@ -81,7 +81,7 @@ def define_tree(  # type: ignore[no-untyped-def]
             level, left, right = table[i, 0], table[i, 1], table[i, 2]
             for c in range(units):
                 if level == 0:
-                    after[i, c] = product(a_edge[t, i], w[i, c], drop_bits, rounding)
+                    after[i, c] = drop_low_bits(a_edge[t, i] * w[i, c], drop_bits, rounding)
                     continue
                 v = nodes[left, c] + (nodes[right, c] if right < count else 0)
                 rule = registers[level - 1]
@@ -115,7 +115,7 @@ def multiply_lane(a, w, nodes, lane, drop_bits, rounding):  # type: ignore[no-un
             nodes[field, lane, c] = a * w[c]
         if drop_bits > 0:
             for c in range(w.size):
-                nodes[field, lane, c] = product(a, w[c], drop_bits, rounding)
+                nodes[field, lane, c] = drop_low_bits(a * w[c], drop_bits, rounding)
 
 
 @kernel

@@ -41,7 +41,7 @@ class Bias:
         return self.presented - self.stored
 
 
-def recentre(lo: int, hi: int, target: IntFormat, field: str) -> int:
+def recentre(lo: int, hi: int, target: IntFormat, field: str, where: str = "machine") -> int:
     """The shift that takes a tensor of range ``[lo, hi]`` into the machine's format, exactly.
 
     0 where the range fits; +-2**(bits-1) for a tensor of the same width and the other signedness.
@@ -56,15 +56,15 @@ def recentre(lo: int, hi: int, target: IntFormat, field: str) -> int:
     if same_width and target.lo <= lo + shift and hi + shift <= target.hi:
         return shift
     raise ConfigError.at(
-        "machine", field, target, f"must hold codes in [{lo}, {hi}], as they are or re-centred"
+        where, field, target, f"must hold codes in [{lo}, {hi}], as they are or re-centred"
     )
 
 
-def to_machine_formats(gemm: Gemm, machine: Machine) -> Gemm:
+def to_machine_formats(gemm: Gemm, machine: Machine, where: str) -> Gemm:
     """The same problem in the machine's operand formats: codes and zero points shifted alike."""
     activation, weight = machine.operands.activation.format, machine.operands.weight.format
-    da = recentre(*gemm.a_range, activation, "operands.activation")
-    dw = recentre(*gemm.w_range, weight, "operands.weight")
+    da = recentre(*gemm.a_range, activation, "operands.activation", where)
+    dw = recentre(*gemm.w_range, weight, "operands.weight", where)
     if da == 0 and dw == 0:
         return gemm
     return replace(
@@ -120,7 +120,7 @@ def build(gemm: Gemm, machine: Machine, where: str) -> tuple[Datapath, Bias]:
     ConfigError
         The operands do not fit the machine, or the exact sums could leave int64.
     """
-    gemm = to_machine_formats(gemm, machine)
+    gemm = to_machine_formats(gemm, machine, where)
     refuse_wide_sums(gemm, machine.product.drop_bits, where)
     _, groups, m, k, n = gemm.shape
     za, zw = gemm.a_zero_point, gemm.w_zero_point

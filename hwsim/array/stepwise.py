@@ -23,7 +23,7 @@ import numpy as np
 
 from hwsim._jit import kernel
 from hwsim.arith.overflow import fit
-from hwsim.arith.rounding import shift_right
+from hwsim.arith.rounding import drop_low_bits
 from hwsim.array.dataflow import Schedule
 from hwsim.array.gemm import Datapath, Ints, Register
 from hwsim.array.ledger import is_symmetric
@@ -204,16 +204,6 @@ def output_problem(datapath: Datapath, sample: int, g: int, m: int, n: int) -> P
 
 
 @kernel
-def product(a, w, drop_bits, rounding):  # type: ignore[no-untyped-def]
-    """``round(a * w / 2**drop_bits) * 2**drop_bits``.
-
-    >>> product(3, 5, 2, 0)  # 15 without its two low bits
-    12
-    """
-    return shift_right(a * w, drop_bits, rounding) << drop_bits
-
-
-@kernel
 def load(problem, g, m, n0, n1, values):  # type: ignore[no-untyped-def]
     """Fill the slots that precede the rows, for outputs ``n0 <= n < n1`` of one pixel.
 
@@ -223,8 +213,8 @@ def load(problem, g, m, n0, n1, values):  # type: ignore[no-untyped-def]
     for n in range(n0, n1):
         values[0, n - n0] = 0
         for k in range(steps):
-            a, w = np.int64(problem.a[g, m, k]), np.int64(problem.w[g, k, n])
-            values[1 + k, n - n0] = product(a, w, problem.drop_bits, problem.rounding)
+            a, w = int(problem.a[g, m, k]), int(problem.w[g, k, n])
+            values[1 + k, n - n0] = drop_low_bits(a * w, problem.drop_bits, problem.rounding)
         for i in range(early):
             values[1 + steps + i, n - n0] = problem.before[i, g, n]
         for i in range(late):

@@ -118,6 +118,28 @@ def of_model_file(path: str | Path, tensor: Tensor, limit: int | None = None) ->
     return load(path, tensor, limit=limit)
 
 
+def of_array(values: NDArray[Any], tensor: Tensor) -> Data:
+    """An array as data: integers are codes, floats real values of the network's input.
+
+    Raises
+    ------
+    DataError
+        Another shape, a code outside the input's format, or NaN.
+    """
+    where = Path("inputs")
+    if values.dtype.kind not in "iuf" or values.shape[:1] in ((), (0,)):
+        given = f"{values.dtype} of shape {values.shape}"
+        raise DataError.at(str(where), "X", given, "must hold numbers, samples first")
+    digest = hashlib.sha256(np.ascontiguousarray(values).tobytes()).hexdigest()
+    x = _shaped(values, tensor, where)
+    if tensor.format is not None and x.dtype.kind in "iu":
+        _refuse_outside(x, tensor.format, where)
+        return Data(x.astype(np.int64), None, "array", digest)
+    real = _real(x, None, None, where)
+    codes = real if tensor.format is None else quantize_input(tensor, real)
+    return Data(codes, None, "array", digest, real)
+
+
 def own_dtype(form: IntFormat) -> np.dtype[Any]:
     """The integer type that holds codes of a format.
 

@@ -87,7 +87,8 @@ def run(
     """
     for node in graph.nodes:
         if node.layer is None:
-            operator_function(node.op, node.name)
+            operator = operator_function(node.op, node.name)
+            operator(node, graph.tensors, nothing(graph, node), machine)
         else:
             prepare_without_input(graph, node, machine)
     samples = len(next(iter(inputs.values())))
@@ -108,6 +109,11 @@ def run(
         result.codes[name] = np.concatenate([part[0][name] for part in parts])
         result.exact[name] = np.concatenate([part[1][name] for part in parts])
     return result
+
+
+def nothing(graph: Graph, node: Node) -> list[Ints]:
+    """Inputs without a sample: what does not go together is refused on them already."""
+    return [np.zeros((0, *graph.tensors[name].shape), np.int64) for name in node.inputs]
 
 
 def batch_size(graph: Graph, samples: int) -> int:

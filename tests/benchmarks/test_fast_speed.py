@@ -140,4 +140,4 @@ def test_width_sweep_compiles_nothing():
         for overflow in (WRAP, SATURATE):
             datapath = datapath_of(shape, bits, chain=bits, overflow=overflow, samples=1)
             fast.execute(datapath, schedule)
-    assert len(run_lanes.nopython_signatures) == before == 1
+    assert len(run_lanes.nopython_signatures) == before

@@ -10,6 +10,7 @@ Runtime's QLinearGlobalAveragePool, ``rint(f32(D) * f32(sx / (sy * n))) + zy``.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -31,7 +32,12 @@ def run(
     total = (inputs[0] - source.zero_point).sum(axis=axes, keepdims=True)
     elements = int(np.prod([inputs[0].shape[axis] for axis in axes]))
     mean = average_pool_2d.mean_of_sum(
-        total.reshape(len(total), 1, 1, -1), np.array([[elements]]), node, tensors, machine, "mean"
+        total.reshape(len(total), 1, 1, math.prod(total.shape[1:])),
+        np.array([[elements]]),
+        node,
+        tensors,
+        machine,
+        "mean",
     ).reshape(total.shape)
     return mean if node.attributes.get("keep_dims", False) else mean.squeeze(axes)
 

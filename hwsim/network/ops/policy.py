@@ -11,6 +11,7 @@ silent.
 
 from __future__ import annotations
 
+import math
 from typing import Any, get_args
 
 import numpy as np
@@ -134,7 +135,8 @@ def requantize(
         columns=None,
         where=where,
     )
-    codes = requantizer.apply(values.reshape(values.shape[0], 1, -1, 1)).codes
+    elements = math.prod(values.shape[1:])
+    codes = requantizer.apply(values.reshape(len(values), 1, elements, 1)).codes
     return codes.reshape(values.shape).astype(np.int64)
 
 
