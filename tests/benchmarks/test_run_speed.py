@@ -1,7 +1,7 @@
 """What a user waits for: the first run, every later one, and the commands that run nothing.
 
-The promise is absolute: first and later run below 20 and 4 seconds, 600 MB. What fails here is twice
-that time, so that a busy machine does not; the measured figures are in the README.
+The promise is absolute: first and later run below 20 and 4 seconds, 600 MB. What fails here is
+twice that time, so that a busy machine does not; the measured figures are in the README.
 """
 
 import os
