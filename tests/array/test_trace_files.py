@@ -84,3 +84,9 @@ def read_waveform(content, clocks):
             code = int(change.value)
             now[path] = code - (1 << bits[path]) if code >> (bits[path] - 1) else code
     return values, bits
+
+
+def test_waveforms_of_equal_traces_are_equal_bytes(tmp_path):
+    for name in ("one.vcd", "other.vcd"):
+        write_waveform(tmp_path / name, traced("weight_stationary"))
+    assert (tmp_path / "one.vcd").read_bytes() == (tmp_path / "other.vcd").read_bytes()
