@@ -17,7 +17,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hwsim._jit import kernel
-from hwsim.array.fast_steps import CHANGED, HI, KEPT, LO, SUM, advance, extend, extremes, join, put
+from hwsim.array.fast_steps import (
+    CHANGED,
+    HI,
+    KEPT,
+    LO,
+    SUM,
+    advance,
+    close_fold,
+    extend,
+    extremes,
+    join,
+    put,
+)
 from hwsim.array.gemm import Ints
 
 ADDING, CHAIN, FINAL = range(3)  # rows of `Lanes.registers`
@@ -110,7 +122,7 @@ class Found(NamedTuple):
 def range_row(lanes, scratch, b, g, r):  # type: ignore[no-untyped-def]
     """The exact sums of one row, their extremes, and those of every fold."""
     sums, link, used = scratch.sums[ACC], scratch.sums[LINK], lanes.used[b]
-    x, v, one, w = lanes.x[g, r], lanes.v[b, g], lanes.x.dtype.type(1), used.shape[0]
+    x, v, w = lanes.x[g, r], lanes.v[b, g], used.shape[0]
     for i in range(w):
         sums[LO, i] = sums[SUM, i] = sums[HI, i] = lanes.start[g, r] * used[i]
         link[LO, i] = link[HI, i] = 0
@@ -120,10 +132,7 @@ def range_row(lanes, scratch, b, g, r):  # type: ignore[no-untyped-def]
             link[SUM, i] = 0
         extend(x[k0:k1], v[k0:k1], scratch.sums[lanes.chained], w)
         if lanes.chained:
-            join(one, link[SUM], sums, w)
-            for i in range(w):
-                scratch.fold_sum[f, i] = link[SUM, i]
-            lo, hi = extremes(link[SUM], link[SUM], lanes.length[b])
+            lo, hi = close_fold(link[SUM], sums, scratch.fold_sum[f], lanes.length[b])
             scratch.fold_range[0] = min(lo, scratch.fold_range[0]) if f else lo
             scratch.fold_range[1] = max(hi, scratch.fold_range[1]) if f else hi
     for j in range(lanes.factor.shape[0]):

@@ -68,6 +68,18 @@ def join(x, v, sums, n):  # type: ignore[no-untyped-def]
 
 
 @kernel
+def close_fold(folded, sums, fold_sum, n):  # type: ignore[no-untyped-def]
+    """Add the sum of one fold to ``n`` lanes, without limits, and keep it; its extremes."""
+    lo, total, hi, kind = sums[LO], sums[SUM], sums[HI], sums.dtype.type
+    least = largest = folded[0]
+    for i in range(n):
+        least, largest = min(least, folded[i]), max(largest, folded[i])
+        fold_sum[i] = folded[i]
+        total[i], lo[i], hi[i] = grow(total[i], folded[i], lo[i], hi[i], kind)
+    return least, largest
+
+
+@kernel
 def advance(x, v, state, by_step, register, n):  # type: ignore[no-untyped-def]
     """Store the products of ``x`` and ``v`` in ``n`` lanes, four steps a visit.
 
