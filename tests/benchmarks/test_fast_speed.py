@@ -97,12 +97,12 @@ def peer_seconds(bits):
 
 
 FLOORS = {  # least ratio: what a noisy machine still shows; measured figures are in the README
-    ("output_stationary", 20): 8,
-    ("output_stationary", 16): 3.5,
-    ("output_stationary", 12): 3,
-    ("weight_stationary", 20): 6,
-    ("weight_stationary", 16): 2.5,
-    ("weight_stationary", 12): 2.2,
+    ("output_stationary", 20): 6,
+    ("output_stationary", 16): 2.8,
+    ("output_stationary", 12): 2.4,
+    ("weight_stationary", 20): 4.5,
+    ("weight_stationary", 16): 2,
+    ("weight_stationary", 12): 1.8,
 }
 
 
