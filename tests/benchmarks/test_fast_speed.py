@@ -1,8 +1,8 @@
-"""The fast engine against a numpy loop over K that keeps the same counters, on ResNet-8's layers.
+"""The fast engine against a numpy loop over K that clips and counts, on ResNet-8's layers.
 
 Ratios of one process on one core; only they carry over to another machine. The engine's result is
 the whole ledger: events by channel and step, both classes, ranges of every exact sum, the first
-place. The peer counts events and keeps the range of what it presents to the register.
+place. The peer only counts events. The goal is 10; what is reached stands in the README.
 """
 
 import time
@@ -63,17 +63,13 @@ def datapath_of(shape, bits, *, chain=None, overflow=SATURATE, samples=SAMPLES):
 
 
 def numpy_loop(a, w, lo, hi):
-    """The peer: one register, saturating, events counted, range kept; all pixels side by side."""
+    """The peer: one register, saturating, events counted; all pixels side by side."""
     acc = np.zeros((a.shape[0], w.shape[1]), np.int32)
-    least, most = acc.copy(), acc.copy()
     events = 0
     for k in range(a.shape[1]):
         presented = acc + a[:, k, None] * w[k]
-        clipped = np.clip(presented, lo, hi)
-        events += np.count_nonzero(clipped != presented)
-        np.minimum(least, presented, out=least)
-        np.maximum(most, presented, out=most)
-        acc = clipped
+        acc = np.clip(presented, lo, hi)
+        events += np.count_nonzero(acc != presented)
     return acc, events
 
 
@@ -97,12 +93,12 @@ def peer_seconds(bits):
 
 
 FLOORS = {  # least ratio: what a noisy machine still shows; measured figures are in the README
-    ("output_stationary", 20): 6,
-    ("output_stationary", 16): 2.8,
-    ("output_stationary", 12): 2.4,
-    ("weight_stationary", 20): 4.5,
-    ("weight_stationary", 16): 2,
-    ("weight_stationary", 12): 1.8,
+    ("output_stationary", 20): 5,
+    ("output_stationary", 16): 2.4,
+    ("output_stationary", 12): 2,
+    ("weight_stationary", 20): 4,
+    ("weight_stationary", 16): 1.8,
+    ("weight_stationary", 12): 1.5,
 }
 
 
