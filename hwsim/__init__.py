@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from hwsim.importers.data import Data
     from hwsim.importers.data import load as load_data
     from hwsim.importers.model import Model
+    from hwsim.importers.torch import from_torch
     from hwsim.network.graph import Graph
     from hwsim.simulation import Result, bounds, load_hardware, load_model, simulate
     from hwsim.version import VERSION as __version__  # noqa: N811
@@ -41,6 +42,7 @@ __all__ = [
     "__version__",
     "arith",
     "bounds",
+    "from_torch",
     "load_data",
     "load_hardware",
     "load_model",
@@ -56,6 +58,7 @@ _HOMES = {
     "Result": ("hwsim.simulation", "Result"),
     "__version__": ("hwsim.version", "VERSION"),
     "bounds": ("hwsim.simulation", "bounds"),
+    "from_torch": ("hwsim.importers.torch", "from_torch"),
     "load_data": ("hwsim.importers.data", "load"),
     "load_hardware": ("hwsim.simulation", "load_hardware"),
     "load_model": ("hwsim.simulation", "load_model"),

@@ -8,8 +8,16 @@ from typing import Annotated
 
 import typer
 
-from hwsim import cli_hw, cli_run, cli_static
-from hwsim.cli_console import INTERRUPTED, OneLineErrors
+from hwsim import (
+    cli_extract,
+    cli_hw,
+    cli_identify,
+    cli_quantize,
+    cli_run,
+    cli_static,
+    cli_verify,
+)
+from hwsim.cli_console import INTERRUPTED, OneLineErrors, watch_interrupts
 
 app = typer.Typer(
     name="hwsim",
@@ -52,13 +60,22 @@ def report(
     print(f"Rendered {run_dir / 'report.html'}")
 
 
-for command in (cli_run.run, cli_static.bounds, cli_static.inspect):
+for command in (
+    cli_run.run,
+    cli_static.bounds,
+    cli_static.inspect,
+    cli_verify.verify,
+    cli_identify.identify,
+    cli_extract.extract,
+    cli_quantize.quantize,
+):
     app.command()(command)
 app.add_typer(cli_hw.hw, name="hw")
 
 
 def main() -> None:
     """Entry point of ``hwsim`` and ``python -m hwsim``."""
+    watch_interrupts()
     try:
         app(prog_name="hwsim")
     except KeyboardInterrupt:  # before the command line was read

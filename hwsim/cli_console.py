@@ -20,6 +20,7 @@ from hwsim.errors import HwsimError
 INTERRUPTED = 128 + signal.SIGINT
 ARGUMENTS = "hwsim.arguments"  # where a context keeps the words of the command line
 Progress = Callable[[int, int, str], None]
+_interrupts: list[int] = []
 
 
 class Format(StrEnum):
@@ -60,6 +61,21 @@ class OneLineErrors(TyperGroup):
             return result
 
 
+def watch_interrupts() -> None:
+    """Remember that the user interrupted: an exception in a callback of the compiler is lost."""
+
+    def interrupt(number: int, _frame: Any) -> None:
+        _interrupts.append(number)
+        raise KeyboardInterrupt
+
+    def lost(unraisable: Any) -> None:
+        if not issubclass(unraisable.exc_type, KeyboardInterrupt):
+            sys.__unraisablehook__(unraisable)
+
+    signal.signal(signal.SIGINT, interrupt)
+    sys.unraisablehook = lost
+
+
 @contextmanager
 def one_line_errors() -> Iterator[None]:
     """Turn failures that a user can mend into a line on stderr and an exit code."""
@@ -75,6 +91,10 @@ def one_line_errors() -> Iterator[None]:
             raise typer.Exit(0) from None
         where = error.filename or "writing"
         raise _stop(f"{where}: {error.strerror or error}", HwsimError.exit_code) from None
+    except Exception:
+        if _interrupts:  # lost in a callback of the compiler, which then failed
+            raise _stop("interrupted", INTERRUPTED) from None
+        raise
 
 
 def _stop(message: str, code: int) -> typer.Exit:

@@ -126,15 +126,23 @@ def embedded(model: Model, name: str) -> Data:
 
 
 def random_codes(model: Model, samples: int, seed: int) -> Data:
-    """Uniform codes over the input's whole format."""
+    """Uniform codes over the input's whole format; of a real input, the values of such codes of the
+    tensor that it is quantized to."""
     import numpy as np
 
     from hwsim.importers.data import of_array
 
     tensor = model.graph.tensors[model.graph.inputs[0]]
-    if tensor.format is None:
-        raise DataError.at("--data random", "input format", "float", "must be an integer format")
+    coded = tensor
+    for node in model.graph.nodes:
+        if tensor.format is None and node.op == "quantize" and node.inputs[0] == tensor.name:
+            coded = model.graph.tensors[node.output]
+            break
+    if coded.format is None:
+        must = "must be an integer format, or quantized first in the network"
+        raise DataError.at("--data random", "input format", "float", must)
     rng = np.random.default_rng(seed)
     shape = (samples, *tensor.shape)
-    codes = rng.integers(tensor.format.lo, tensor.format.hi, shape, np.int64, endpoint=True)
-    return replace(of_array(codes, tensor), name=f"random, seed {seed}")
+    codes = rng.integers(coded.format.lo, coded.format.hi, shape, np.int64, endpoint=True)
+    values = codes if coded is tensor else (codes - coded.zero_point) * coded.scale
+    return replace(of_array(values, tensor), name=f"random, seed {seed}")

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from hwsim.cli_console import Format
+from hwsim.errors import ConfigError
 
 ModelArgument = Annotated[
     str, typer.Argument(metavar="MODEL", help="An embedded model (digits, seed_conv), or a file.")
@@ -39,3 +40,26 @@ ScaleOption = Annotated[
 ]
 SeedOption = Annotated[int, typer.Option(min=0, metavar="N", help="Of `--data random`.")]
 FormatOption = Annotated[Format, typer.Option("--format", help="How to print the result.")]
+PickleOption = Annotated[
+    str | None,
+    typer.Option(
+        "--allow-pickle",
+        metavar="SHAPE",
+        help="Read a pickled PyTorch module (.pt, .pth), which runs the file's code; SHAPE of its "
+        "input, like 1x8x8, channels first.",
+    ),
+]
+
+
+def pickled_shape(text: str | None) -> tuple[int, ...] | None:
+    """The shape that ``--allow-pickle`` states, or None where it is not given.
+
+    >>> pickled_shape("1x8x8")
+    (1, 8, 8)
+    """
+    if text is None:
+        return None
+    extents = text.lower().split("x")
+    if not all(extent.isdigit() and 0 < int(extent) <= 1 << 20 for extent in extents):
+        raise ConfigError.at("--allow-pickle", "shape", text, "must be extents, like 1x8x8")
+    return tuple(int(extent) for extent in extents)

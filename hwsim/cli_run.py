@@ -17,9 +17,11 @@ from hwsim.cli_options import (
     HwOption,
     LimitOption,
     ModelArgument,
+    PickleOption,
     ScaleOption,
     SeedOption,
     SetOption,
+    pickled_shape,
 )
 
 if TYPE_CHECKING:
@@ -76,6 +78,7 @@ def run(
         Path | None, typer.Option(metavar="DIR", help="Folder; default reports/<model>--<hw>.")
     ] = None,
     input_scale: ScaleOption = None,
+    allow_pickle: PickleOption = None,
     seed: SeedOption = 0,
     fail_on: Annotated[
         list[str] | None,
@@ -98,7 +101,7 @@ def run(
     from hwsim.importers import model as model_files
 
     machine = simulation.load_hardware(hw, set_ or ())
-    network = model_files.load(model)
+    network = model_files.load(model, pickled_shape(allow_pickle))
     inputs = inputs_of(network, data, limit, input_scale, seed)
     with progress_bar(quiet) as progress:
         result = simulation.simulate(

@@ -7,16 +7,18 @@ from typing import Annotated, Any
 
 import typer
 
-from hwsim.cli_console import Format, print_json, print_rich, print_rows
+from hwsim.cli_console import Format, print_rich, print_rows
 from hwsim.cli_options import (
     DataOption,
     FormatOption,
     HwOption,
     LimitOption,
     ModelArgument,
+    PickleOption,
     ScaleOption,
     SeedOption,
     SetOption,
+    pickled_shape,
 )
 from hwsim.errors import ConfigError
 
@@ -56,29 +58,30 @@ def inspect(
     layer: Annotated[
         str | None, typer.Option(metavar="NAME", help="One layer alone, with every number.")
     ] = None,
+    allow_pickle: PickleOption = None,
     form: FormatOption = Format.TABLE,
 ) -> None:
-    """Layers, formats, scales, MACs, what runs where, and what bites."""
-    from hwsim.analysis import inspection
+    """Layers, formats, scales, biases, what runs where, and what bites."""
+    from hwsim.analysis import inspection, inspection_model
     from hwsim.importers import hardware
     from hwsim.importers import model as model_files
 
     machine = hardware.load(hw, set_ or ())
-    graph = model_files.load(model).graph
-    entries = inspection.inspect(graph, machine)
+    graph = model_files.load(model, pickled_shape(allow_pickle)).graph
+    head = inspection_model.model_entry(model, graph)
+    notes = inspection_model.float_layers(head["kind"], graph)
+    entries = inspection.inspect(graph, machine, notes)
     if layer is not None:
         entries = [chosen(entries, layer)]
-    if form is Format.JSON:
-        print_json(entries)
-    elif form is Format.CSV:
-        print_rows(entries, form)
-    else:
-        from hwsim.report import inspection_table
+    if form is not Format.TABLE:
+        print_rows(inspection_model.with_model(entries, head), form)
+        return
+    from hwsim.report import inspection_layer, inspection_table
 
-        if layer is None:
-            print_rich(inspection_table.network(entries, graph.name, machine.name))
-        else:
-            print_rich(inspection_table.layer(entries[0]))
+    if layer is None:
+        print_rich(inspection_table.network(entries, head, machine.name))
+    else:
+        print_rich(inspection_layer.layer(entries[0], machine.name))
 
 
 def chosen(entries: list[dict[str, Any]], name: str) -> dict[str, Any]:

@@ -46,9 +46,10 @@ def machine(
     )
 
 
-def register(bits, overflow, wrap_bits=0) -> dict:
-    """The YAML words of one register."""
-    return {"bits": bits, "overflow": overflow, "wrap_bits": wrap_bits}
+def register(bits, overflow, wrap_bits=0, length=None) -> dict:
+    """The YAML words of one register; ``length``: of a runtime's chain."""
+    words = {"bits": bits, "overflow": overflow, "wrap_bits": wrap_bits}
+    return words if length is None else {**words, "length": length}
 
 
 def gemm(a, w, za=0, zw=0, bias=None, a_range=(-128, 127), w_range=(-128, 127)) -> Gemm:

@@ -21,6 +21,7 @@ PRODUCT_ROUNDINGS = (
     "floor", "toward_zero", "half_up", "half_down", "half_toward_zero", "half_away", "half_even",
     "ceil", "away", "odd",
 )  # fmt: skip
+LENGTHS = (1, 2, 2, 2, 3, 4, 8)  # of a runtime's chain; pairs are what AVX2 adds
 SIDES = (1, 1, 2, 3, 4, 4, 5, 7, 8, 16, 32)
 
 
@@ -107,6 +108,10 @@ def case(source: Source, dataflow: str) -> tuple[Gemm, Machine]:
     words["check"] = "final" if source.once_in(8) else "each_add"
     if dataflow in ARRAYS[1:]:
         words["chain"] = drawn_chain(source, dataflow, rows, widths)
+    elif dataflow == "none" and source.once_in(2):
+        length = source.choice(LENGTHS)
+        own = Widths.of(problem, length)
+        words["chain"] = (*drawn_register(source, own.chain_final, own.chain_bound), length)
     return problem, machine(dataflow, **words)
 
 

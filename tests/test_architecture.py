@@ -16,7 +16,7 @@ FLOORS = {  # a module imports from lower floors and its own
     "errors": 0, "_jit": 0, "version": 0,
     "arith": 1, "array": 2, "mapping": 3, "network": 4,
     "importers": 5, "models": 5, "quantization": 5,
-    "rtl": 6,
+    "rtl": 6, "runtimes": 6,
     "analysis": 6, "vectors": 7, "report": 7,
     "simulation": 8, "cli": 9, "__init__": 10, "__main__": 10,
 }  # fmt: skip
@@ -28,6 +28,7 @@ MOST_LINES = 300
 OPTIONAL = {
     "torch", "onnx", "onnxruntime", "tensorflow", "tflite", "ai_edge_litert", "pandas", "sklearn",
     "cocotb", "qonnx", "brevitas", "aimet_torch", "torchao", "executorch", "flatbuffers", "h5py",
+    "tflite_micro",
 }  # fmt: skip
 TOP_LEVEL = {
     ".ci", ".gitignore", "LICENSE", "README.md", "hw_configs", "hwsim", "pyproject.toml", "reports",

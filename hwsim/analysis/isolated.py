@@ -18,7 +18,7 @@ from hwsim.array.overrides import for_layer
 from hwsim.array.specification import Machine
 from hwsim.mapping.run import run_layer
 from hwsim.network.graph import Graph, Node, quantize_input
-from hwsim.network.layers import codes_of, layer_gemms, layer_output, output_side
+from hwsim.network.layers import codes_of, layer_facts, layer_gemms, layer_output, output_side
 from hwsim.network.run import Progress, batch_size
 
 
@@ -34,7 +34,7 @@ def isolated_layer(
     graph: Graph, node: Node, machine: Machine, reference: Mapping[str, NDArray[np.float64]]
 ) -> IsolatedLayer:
     """Run one layer on the float twin's inputs."""
-    machine = for_layer(machine, node.name)
+    machine = for_layer(machine, layer_facts(graph, node))
     true = {
         name: quantize_input(graph.tensors[name], reference[name])
         for name in node.inputs

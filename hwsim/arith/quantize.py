@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hwsim.arith.formats import IntFormat
-from hwsim.arith.real import round_each
+from hwsim.arith.real import fused_multiply_add, round_each
 from hwsim.arith.rounding import Rounding
 
 Float = type[np.float32] | type[np.float64]
@@ -23,7 +23,7 @@ Ints = NDArray[np.int64]
 
 SYMMETRIC_RULES = ("absmax_128", "absmax_127_5", "absmax_127", "max_127_min_128")
 SCALE_RULES = (*SYMMETRIC_RULES, "affine")
-FORMS = ("division", "reciprocal", "reciprocal_float64")
+FORMS = ("division", "reciprocal", "reciprocal_float64", "fused_reciprocal")
 FARTHEST = float(1 << 61)
 
 
@@ -182,6 +182,7 @@ def quantize(
         reciprocal          code = round(x * (1 / scale)) + zero_point       all in ``dtype``
         reciprocal_float64  the reciprocal is taken in float64, then rounded to ``dtype``
         zero_point_inside   code = round(x / scale + zero_point)
+        fused_reciprocal    code = round(f32(fma(x, f32(1 / scale), zero_point)))
 
     Parameters
     ----------
@@ -192,7 +193,7 @@ def quantize(
         The float of every operation; the result is rounded to an integer exactly.
     form : str
         One of `FORMS`: division (TFLite, ONNX Runtime, AIMET), reciprocal (torch fake-quantize),
-        reciprocal_float64 (torch PT2E).
+        reciprocal_float64 (torch PT2E), fused_reciprocal (torch quantize_per_tensor).
     rounding : Rounding
         Any but STOCHASTIC; HALF_EVEN nearly everywhere, HALF_AWAY in TFLite.
     zero_point_inside : bool
@@ -212,26 +213,29 @@ def quantize(
     """
     values: NDArray[Any] = np.asarray(x).astype(dtype)
     with np.errstate(over="ignore"):  # what leaves the float is clipped below
-        real = _scaled(values, affine.scale, dtype, form)
+        real = _scaled(values, affine, dtype, form)
         if zero_point_inside:
             real = real + dtype(affine.zero_point)
     bounded = np.clip(real.astype(np.float64).ravel(), -FARTHEST, FARTHEST)
     codes = round_each(bounded, int(rounding)).reshape(values.shape)
-    if not zero_point_inside:
+    if not (zero_point_inside or form == "fused_reciprocal"):
         codes = codes + affine.zero_point
     kept = np.clip(codes, affine.format.lo, affine.format.hi)
     return kept, int(np.count_nonzero(kept != codes))
 
 
-def _scaled(values: NDArray[Any], scale: float, dtype: Float, form: str) -> NDArray[Any]:
-    """``values / scale`` as ``form`` computes it."""
-    step: Any = dtype(scale)
+def _scaled(values: NDArray[Any], affine: Affine, dtype: Float, form: str) -> NDArray[Any]:
+    """``values / scale`` as ``form`` computes it; fused_reciprocal adds the zero point."""
+    step: Any = dtype(affine.scale)
     if form == "division":
         return np.asarray(values / step)
     if form == "reciprocal":
         return np.asarray(values * (dtype(1) / step))
     if form == "reciprocal_float64":
-        return np.asarray(values * dtype(1.0 / scale))
+        return np.asarray(values * dtype(1.0 / affine.scale))
+    if form == "fused_reciprocal":
+        inverse = np.float32(1) / np.float32(affine.scale)
+        return fused_multiply_add(values.astype(np.float32), inverse, affine.zero_point)
     raise ValueError(f"form = {form}: must be one of {', '.join(FORMS)}")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from decimal import Context, Decimal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from hwsim._jit import kernel
 from hwsim.arith.rounding import round_up
@@ -49,6 +50,30 @@ def round_each(x: np.ndarray, rounding: int) -> np.ndarray:
     return out
 
 
+def fused_multiply_add(
+    x: NDArray[np.float32], factor: np.float32, addend: int
+) -> NDArray[np.float32]:
+    """``x * factor + addend`` rounded to binary32 once: float32 ndarray of the shape of ``x``.
+
+    The product is exact in binary64. The sum is rounded there to odd: where it is inexact its last
+    bit is 1, so that the second rounding sees every tie and every near tie as what it is.
+    ``abs(addend) < 2**53``.
+
+    >>> x = np.array([1 + 2.0**-12], np.float32)
+    >>> float(fused_multiply_add(x, x[0], 1)[0] - (x * x + np.float32(1))[0])
+    0.0
+    >>> float(fused_multiply_add(x, x[0], -1)[0] - (x * x - np.float32(1))[0]) == 2.0**-24
+    True
+    """
+    product = x.astype(np.float64) * np.float64(factor)
+    total = product + np.float64(addend)
+    part = total - product
+    lost = (product - (total - part)) + (np.float64(addend) - part)
+    even = total.view(np.int64) % 2 == 0
+    odd = np.nextafter(total, np.where(lost > 0, np.inf, -np.inf))
+    return np.where((lost != 0) & even, odd, total).astype(np.float32)
+
+
 def exponential(x: float) -> float:
     """``exp(x)``, the nearest float64: computed to 40 decimal digits, so that no libm matters.
 
@@ -56,3 +81,13 @@ def exponential(x: float) -> float:
     (1.0, 2.718281828459045, 0.0, inf)
     """
     return float(_DIGITS.exp(Decimal(x)))
+
+
+def exponential_float32(x: np.float32) -> np.float32:
+    """``exp(x)`` rounded to float32; infinite where it is beyond.
+
+    >>> float(exponential_float32(np.float32(1))), float(exponential_float32(np.float32(100)))
+    (2.7182817459106445, inf)
+    """
+    with np.errstate(over="ignore"):
+        return np.float32(exponential(float(x)))

@@ -4,8 +4,8 @@ Every function returns ``(value, event)``: ``event`` says that an intermediate w
 ``shift`` is the whole right shift: the factor is ``multiplier / 2**shift``; a negative shift is to
 the left and exact. ``random`` is the LFSR state of stochastic rounding (lfsr.py), else ignored.
 Unless a function says otherwise the zero point is added to its value afterwards.
-The two table schemes stand in tables.py. Preconditions are checked where a machine meets a layer,
-in array/requantizer_limits.py.
+Other schemes stand in tables.py, narrowing.py and real_bias.py. Preconditions are checked where a
+machine meets a layer, in array/requantizer_limits.py.
 """
 
 from __future__ import annotations
@@ -37,6 +37,11 @@ class Scheme(IntEnum):
     MULTIPLY_ADD_SHIFT = 6
     THRESHOLD_TABLE = 7
     LOOKUP_TABLE = 8
+    REDUCED_16_NARROW = 9
+    FLOAT32_BIAS = 10
+    FLOAT32_DEQUANTIZED = 11
+    REAL_BIAS = 12
+    FIXED_FRACTION = 13
 
 
 @kernel
@@ -183,6 +188,8 @@ def multiply_add_shift(
 
         code = round((acc * multiplier + add) / 2**shift),   add = zero_point << shift
 
+    A layer's real bias may be in ``add`` too: ``half_even(bias / sy * 2**shift)``, as in NEMO's
+    integer networks, ``floor((acc * kappa + lambda) * m / 2**n)``.
     ``abs(acc) * multiplier + abs(add) < 2**63``, ``0 <= shift <= 62``.
 
     >>> multiply_add_shift(3, 1, 1 << 1, 1, Rounding.HALF_EVEN, 0)  # 1.5 + 1 = 2.5, not 2 + 1

@@ -9,26 +9,42 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from hwsim.array.policy_checks import check_policy
-from hwsim.array.specification import ChainSpec, Machine, RegisterSpec
+from hwsim.array.conditions import condition_failures
+from hwsim.array.policy_checks import check_operator, check_policy
+from hwsim.array.specification import ChainSpec, Machine, RegisterSpec, Spec
 
 Failure = tuple[str, Any, str]
 
-REQUANTIZE_KEYS = ("default", "conv_2d", "depthwise_conv_2d", "fully_connected", "batch_matmul")
+REQUANTIZE_KEYS = (
+    "default",
+    "conv_2d",
+    "depthwise_conv_2d",
+    "transpose_conv_2d",
+    "fully_connected",
+    "batch_matmul",
+)
 OPERATOR_KEYS = (
     "add",
+    "sub",
     "mul",
     "average_pool",
+    "max_pool",
     "mean",
     "softmax",
     "logistic",
     "tanh",
     "hard_swish",
+    "relu",
+    "resize_nearest_neighbor",
+    "concatenation",
     "quantize",
+    "quantize_real",
     "dequantize",
 )
+SELECTORS = ("match", "when")  # of an override: which layers it is for
 FIXED_PER_MACHINE = ("name", "clock_mhz", "overrides", "array.rows", "array.cols")
 _WIDTH_SUFFIX = re.compile(r"_(8|16)$")
+_FORMAT_SUFFIX = re.compile(r"_(same_)?\d+$|_\d+_to_\d+$")
 
 
 def check(machine: Machine) -> list[Failure]:
@@ -39,6 +55,7 @@ def check(machine: Machine) -> list[Failure]:
             check_array_size,
             check_k_order,
             check_chain_presence,
+            check_chain_length,
             check_chain_levels,
             check_wrap_bits,
             check_product,
@@ -73,14 +90,27 @@ def check_k_order(machine: Machine) -> Iterator[Failure]:
 
 
 def check_chain_presence(machine: Machine) -> Iterator[Failure]:
-    """Columns and trees have a chain register; one PE's sum and a runtime have none."""
+    """Columns and trees have a chain register, one PE's sum has none, a runtime may have one."""
     dataflow, chain = machine.array.dataflow, machine.chain
     needs_chain = dataflow in ("weight_stationary", "input_stationary", "dot_product")
     if needs_chain and chain is None:
         yield "chain", "missing", f"must be given: array.dataflow {dataflow} adds between PEs"
-    if not needs_chain and chain is not None:
+    if dataflow == "output_stationary" and chain is not None:
         must = f"must be left out: array.dataflow {dataflow} has no register between PEs"
         yield "chain", chain.model_dump(exclude_defaults=True), must
+
+
+def check_chain_length(machine: Machine) -> Iterator[Failure]:
+    """An array's rows say how many products a chain adds; a runtime's chain says it itself."""
+    array, chain = machine.array, machine.chain
+    if chain is None:
+        return
+    if array.is_array and chain.length is not None:
+        must = f"must be left out: array.rows is the length under array.dataflow {array.dataflow}"
+        yield "chain.length", chain.length, must
+    if not array.is_array and chain.length is None:
+        must = "must be given: products that a runtime adds before they enter the accumulator"
+        yield "chain.length", "missing", must
 
 
 def check_chain_levels(machine: Machine) -> Iterator[Failure]:
@@ -138,16 +168,20 @@ def check_requantize(machine: Machine) -> Iterator[Failure]:
                 f"must be named {', '.join(REQUANTIZE_KEYS)}; all but default also with _8 or _16"
             )
             yield f"requantize.{key}", policy.scheme, must
-        for word, _, must in check_policy(policy):
-            value = policy.model_dump()[word]
-            yield f"requantize.{key}.{word}", "missing" if value is None else value, must
+        for word, value, must in check_policy(policy):
+            shown = value.model_dump() if isinstance(value, Spec) else value
+            yield f"requantize.{key}.{word}", "missing" if shown is None else shown, must
 
 
 def check_operators(machine: Machine) -> Iterator[Failure]:
     """Every key of ``operators`` names an operator that computes."""
     for key, operator in machine.operators.items():
-        if key not in OPERATOR_KEYS:
-            yield f"operators.{key}", operator.scheme, f"must be named {', '.join(OPERATOR_KEYS)}"
+        if _FORMAT_SUFFIX.sub("", key) not in OPERATOR_KEYS:
+            names = ", ".join(OPERATOR_KEYS)
+            must = f"must be named {names}; also with _8 or another width, _same_8, _8_to_16"
+            yield f"operators.{key}", operator.scheme, must
+        for word, value, must in check_operator(operator):
+            yield f"operators.{key}.{word}", "missing" if value is None else value, must
 
 
 def check_double_width(machine: Machine) -> Iterator[Failure]:
@@ -173,7 +207,9 @@ def check_overrides(machine: Machine) -> Iterator[Failure]:
         if not isinstance(entry.get("match"), str):
             must = "must be given: a glob of layer names, such as conv1*"
             yield f"overrides[{i}].match", entry.get("match", "missing"), must
-        if not entry.keys() - {"match"}:
+        for word, value, must in condition_failures(entry.get("when", {})):
+            yield ".".join(filter(None, (f"overrides[{i}].when", word))), value, must
+        if not entry.keys() - set(SELECTORS):
             yield f"overrides[{i}]", entry, "must change a word, such as accumulator.bits: 20"
         for word in FIXED_PER_MACHINE:
             if word in entry:

@@ -10,6 +10,7 @@ clock). Within a fold, clocks counted from its first::
 
 Weight- and input-stationary arrays take ``rows`` clocks to load the operand that stays. Folds
 never overlap; a layer is the sum of its folds, and every fold costs the same, edge tiles too.
+A runtime has no clocks; where it has a chain, a fold is ``chain.length`` products.
 Source: DATAPATH.md section 8; cycles = SCALE-Sim's figure + 1.
 """
 
@@ -20,7 +21,7 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 from hwsim.array.ledger import STAGES, Place
-from hwsim.array.specification import ArraySpec
+from hwsim.array.specification import ArraySpec, Machine
 
 
 @dataclass(frozen=True)
@@ -72,6 +73,14 @@ class Schedule:
     m: int
     k: int
     n: int
+    chain_length: int | None = None
+
+    @classmethod
+    def of(cls, machine: Machine, shape: tuple[int, int, int, int, int]) -> Schedule:
+        """The schedule of one layer, ``shape`` S, G, M, K, N, on one machine."""
+        _, groups, m, k, n = shape
+        length = None if machine.chain is None else machine.chain.length
+        return cls(machine.array, groups, m, k, n, length)
 
     @property
     def rows(self) -> int:
@@ -97,7 +106,10 @@ class Schedule:
 
     @property
     def k_tile(self) -> int:
-        """Reduction steps of one fold: ``rows`` where k lies along the rows, else all of them."""
+        """Reduction steps of one fold: ``rows`` where k lies along the rows, ``chain_length`` of a
+        runtime that has a chain, else all of them."""
+        if self.chain_length is not None:
+            return self.chain_length
         if not self.array.is_array or self.dataflow.row != "k":
             return max(self.k, 1)
         return self.rows

@@ -122,7 +122,7 @@ def build(gemm: Gemm, machine: Machine, where: str) -> tuple[Datapath, Bias]:
     """
     gemm = to_machine_formats(gemm, machine, where)
     refuse_wide_sums(gemm, machine.product.drop_bits, where)
-    _, groups, m, k, n = gemm.shape
+    k = gemm.shape[3]
     za, zw = gemm.a_zero_point, gemm.w_zero_point
     bias = gemm.bias
     row_sum = None
@@ -150,7 +150,7 @@ def build(gemm: Gemm, machine: Machine, where: str) -> tuple[Datapath, Bias]:
             last=None if preload else stored.stored,
             drop_bits=machine.product.drop_bits,
             product_rounding=rounding_code(machine.product.rounding),
-            chain=chain_registers(machine, Schedule(machine.array, groups, m, k, n)),
+            chain=chain_registers(machine, Schedule.of(machine, gemm.shape)),
             accumulator=register(machine.accumulator),
             check_final=machine.accumulator.check == "final",
             reach=(max(map(abs, a_range)), max(map(abs, w_range))),

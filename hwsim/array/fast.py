@@ -3,7 +3,7 @@
 Three ways to one result, and tests that say so. Every layer can be run by its *plan*
 (`hwsim.array.stepwise`), the definition. Where every register wraps, saturates, or is wide enough
 for any sum of this layer, and there is no adder tree, outputs run side by side
-(`hwsim.array.fast_lanes`). Single events are looked up by running their output once more
+(`hwsim.array.fast_tiles`). Single events are looked up by running their output once more
 (`hwsim.array.replay`).
 """
 
@@ -13,15 +13,15 @@ import numpy as np
 
 from hwsim.array import replay, stepwise
 from hwsim.array.dataflow import Schedule
-from hwsim.array.fast_lanes import ACC, LINK, Found, run_lanes
+from hwsim.array.fast_lanes import ACC, LINK, Found, Scratch
 from hwsim.array.fast_layout import Layout, lane_layout
 from hwsim.array.fast_tally import (
     Tally,
     empty_tally,
     register_ledger,
     tally_outputs,
-    with_level_range,
 )
+from hwsim.array.fast_tiles import run_tiles, settle
 from hwsim.array.gemm import Datapath, Ints
 from hwsim.array.ledger import EventList, Execution, Place
 
@@ -50,14 +50,18 @@ def execute_by(
     _, groups, _, k, n = datapath.shape
     levels = len(datapath.chain)
     chain, acc = (empty_tally(groups, n, k, 1 if layout else count) for count in (levels, 1))
-    plan = stepwise.plan(datapath, schedule)
     if layout is None:
+        plan = stepwise.plan(datapath, schedule)
         accumulator, exact, found = _run_by_plan(datapath, plan, chain, acc)
     else:
-        accumulator, exact, found = _run_in_lanes(layout, datapath, chain, acc, list_events)
-        chain, acc = with_level_range(chain), with_level_range(acc)
+        scratch = layout.scratch()
+        accumulator, exact, found = _run_in_lanes(
+            layout, scratch, datapath, chain, acc, list_events
+        )
+        acc = layout.take_ranges(scratch.limits[:2], acc)
+        chain = layout.take_ranges(scratch.limits[2:], chain) if levels else chain
     first = [
-        _place(datapath, plan, schedule, first_sample, int(found.first[at]), stage)
+        _place(datapath, schedule, first_sample, int(found.first[at]), stage)
         for at, stage in ((LINK, replay.CHAIN), (ACC, replay.ACCUMULATOR))
     ]
     return Execution(
@@ -67,15 +71,15 @@ def execute_by(
         accumulator_ledger=register_ledger(
             acc, (datapath.accumulator,), first[1], final=datapath.check_final
         ),
-        events=_list_events(datapath, plan, schedule, first_sample, found) if list_events else None,
+        events=_list_events(datapath, schedule, first_sample, found) if list_events else None,
     )
 
 
 def _list_events(
-    datapath: Datapath, plan: stepwise.Plan, schedule: Schedule, first_sample: int, found: Found
+    datapath: Datapath, schedule: Schedule, first_sample: int, found: Found
 ) -> EventList:
     """Every event of the affected outputs, sample after sample."""
-    tables = []
+    tables, plan = [], stepwise.plan(datapath, schedule)
     samples, groups, m, _, n = datapath.shape
     hits = (found.hits[ACC] | found.hits[LINK]).astype(bool).reshape(samples, groups, m, n)
     for s, affected in enumerate(hits):
@@ -85,18 +89,14 @@ def _list_events(
 
 
 def _place(
-    datapath: Datapath,
-    plan: stepwise.Plan,
-    schedule: Schedule,
-    first_sample: int,
-    output: int,
-    stage: int,
+    datapath: Datapath, schedule: Schedule, first_sample: int, output: int, stage: int
 ) -> Place | None:
     """The place of the first event of one register, of the first output that has one."""
     samples, groups, m, _, n = datapath.shape
     if output >= samples * groups * m * n:
         return None
     s, g, m, n = (int(i) for i in np.unravel_index(output, (samples, groups, m, n)))
+    plan = stepwise.plan(datapath, schedule)
     problem = stepwise.output_problem(datapath, s, g, m, n)
     return replay.first_place(problem, plan, schedule, first_sample + s, (g, m, n), stage)
 
@@ -118,7 +118,12 @@ def _run_by_plan(
 
 
 def _run_in_lanes(
-    layout: Layout, datapath: Datapath, chain: Tally, acc: Tally, list_events: bool
+    layout: Layout,
+    scratch: Scratch,
+    datapath: Datapath,
+    chain: Tally,
+    acc: Tally,
+    list_events: bool,
 ) -> tuple[Ints, Ints, Found]:
     """All samples side by side; accumulator, exact, and where something happened."""
     samples, groups, m, _, n = datapath.shape
@@ -128,12 +133,11 @@ def _run_in_lanes(
         hits=np.zeros((2, outputs if list_events else 0), np.uint8),
     )
     lanes = layout.lanes(datapath)
-    laid = (len(lanes.v), groups, n, layout.width)
-    out, exact = (np.empty(laid, layout.dtype) for _ in range(2))
-    stepped = np.zeros(laid[:3], np.bool_)
-    run_lanes(lanes, layout.scratch(), chain, acc, found, out, exact, stepped)
-    exact_sums = layout.by_output(exact)
-    if not stepped.any():
-        return exact_sums, exact_sums, found
-    np.copyto(out, exact, where=~stepped[..., None])
-    return layout.by_output(out), exact_sums, found
+    exact, out = (np.empty(outputs, np.int64) for _ in range(2))
+    stepped = np.zeros((layout.blocks, groups, layout.parts), np.bool_)
+    run_tiles(lanes, scratch, chain, acc, found, exact, out, stepped)
+    if stepped.any():
+        settle(lanes, stepped, layout.width, exact, out)
+    else:
+        out = exact
+    return out.reshape(samples, groups, m, n), exact.reshape(samples, groups, m, n), found

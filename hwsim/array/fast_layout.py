@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
+from hwsim._jit import kernel
 from hwsim.arith.overflow import Overflow
 from hwsim.array.dataflow import Schedule
-from hwsim.array.fast_lanes import WIDTH, Lanes, Scratch
+from hwsim.array.fast_lanes import Lanes, Scratch
+from hwsim.array.fast_tally import FAR, Tally, with_level_range
 from hwsim.array.gemm import Datapath, Ints
 from hwsim.array.stepwise import HI, LO, OVERFLOW, WRAP_BITS, register_table
+from hwsim.array.vector.instructions import CHOSEN
 
-SATURATING = (Overflow.SATURATE, Overflow.SATURATE_SYMMETRIC, Overflow.TRAP)
+SATURATING = {int(Overflow.SATURATE), int(Overflow.SATURATE_SYMMETRIC), int(Overflow.TRAP)}
+WRAP = int(Overflow.WRAP)
 INT32_REACH = 1 << 30  # below: values, and their distance from a register's lo, stay in int32
-LANES = 512  # pixels of one block: its operands stay in the cache while all channels pass
+INT16_REACH = (1 << 15) - 1
+ROW, ROW_STEP = 512, 64  # lanes of a row in plain kernels, at most, and what they are a multiple of
+BLOCKS = 4  # of lanes in pairs, at work at once: what a part of the weights is read for
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,127 +32,193 @@ class Layout:
     Attributes
     ----------
     dtype : numpy dtype
-        int32 or int64, of every lane.
-    registers : int64 ndarray of shape (3, 4)
+        int32 or int64, of every lane's sums.
+    pairs : bool
+        Activations lie in 16-bit pairs, for `hwsim.array.vector`.
+    rows, width : int
+        R channels and B lanes of a tile.
+    registers : int64 ndarray of shape (3, 5)
         `Lanes.registers`; one that holds every sum of this layer is only as wide as those.
     fold : int
         Reduction steps of one fold; all of them where there is no chain.
     chained : int
-    samples, pixels : int
-        Samples of one block, and pixels of each; several of one, or one of the other.
     shape : tuple of int
         S, G, M, K, N.
     """
 
     dtype: np.dtype[np.signedinteger]
+    pairs: bool
+    rows: int
+    width: int
     registers: Ints
     fold: int
     chained: int
-    samples: int
-    pixels: int
     shape: tuple[int, int, int, int, int]
 
-    def blocks(self) -> list[tuple[slice, slice]]:
-        """Samples and pixels of every block, as slices that end inside the layer."""
-        samples, _, m, _, _ = self.shape
-        return [
-            (slice(s, min(s + self.samples, samples)), slice(p, min(p + self.pixels, m)))
-            for s in range(0, samples, self.samples)
-            for p in range(0, m, self.pixels)
-        ]
-
-    def laid(self, values: NDArray[np.signedinteger]) -> Ints:
-        """From ``(S, G, M, K)`` to ``(blocks, G, K, B)``."""
-        groups, k = values.shape[1], values.shape[3]
-        blocks = self.blocks()
-        laid = np.empty((len(blocks), groups, k, self.width), self.dtype)
-        for block, (s, m) in zip(laid, blocks, strict=True):
-            first, pixels = 0, m.stop - m.start
-            for sample in values[s, :, m].transpose(0, 1, 3, 2):
-                block[:, :, first : first + pixels] = sample
-                first += pixels
-            block[:, :, first:] = 0
-        return laid
-
-    def by_output(self, laid: Ints) -> Ints:
-        """From ``(blocks, G, N, B)`` to ``(S, G, M, N)``."""
-        samples, groups, m, _, n = self.shape
-        out = np.empty((samples, groups, m, n), np.int64)
-        used = laid[..., : self.samples * self.pixels]
-        for block, (s, p) in zip(used, self.blocks(), strict=True):
-            part = block.reshape(groups, n, self.samples, self.pixels).transpose(2, 0, 3, 1)
-            out[s, :, p] = part[: s.stop - s.start, :, : p.stop - p.start]
-        return out
+    @property
+    def outputs(self) -> int:
+        """Of one channel: pixels of all samples."""
+        return self.shape[0] * self.shape[2]
 
     @property
-    def width(self) -> int:
-        """B: the lanes of a block, those that fill it up included."""
-        return -(-self.samples * self.pixels // WIDTH) * WIDTH
+    def blocks(self) -> int:
+        """Blocks of B lanes."""
+        return -(-self.outputs // self.width)
 
-    def images(self) -> Ints:
-        """`Lanes.image`; lanes that are not in use say nothing."""
-        _, groups, m, _, _ = self.shape
-        blocks = self.blocks()
-        images = np.zeros((len(blocks), self.width), np.int64)
-        for image, (s, p) in zip(images, blocks, strict=True):
-            samples = np.arange(s.start, s.stop)[:, None] * groups * m
-            lanes = (samples + np.arange(p.start, p.stop)).ravel()
-            image[: len(lanes)] = lanes
-        return images
+    @property
+    def parts(self) -> int:
+        """Parts of R channels of one group."""
+        return -(-self.shape[4] // self.rows)
+
+    def in_parts(self, values: NDArray[np.signedinteger]) -> Ints:
+        """From ``(..., N)`` to ``(..., parts, R)``; channels that are not there hold 0."""
+        parts = np.zeros((*values.shape[:-1], self.parts * self.rows), self.dtype)
+        parts[..., : self.shape[4]] = values
+        return parts.reshape(*values.shape[:-1], self.parts, self.rows)
 
     def lanes(self, datapath: Datapath) -> Lanes:
-        """The operands of all samples, laid out."""
-        _, groups, m, k, n = self.shape
-        ends = np.array([(s.stop - s.start) * (p.stop - p.start) for s, p in self.blocks()])
-        used = (np.arange(self.width) < ends.reshape(-1, 1)).astype(self.dtype)
+        """One layer, laid out."""
+        samples, groups, m, k, n = self.shape
+        codes, strides = in_memory(datapath.a)
         factor, term = [], []
         if datapath.row_sum is not None:
-            factor.append(-datapath.w_zero_point)
-            term.append(self.laid(datapath.row_sum[..., None])[:, :, 0])
+            factor.append(self.in_parts(-datapath.w_zero_point))
+            term.append(datapath.row_sum.transpose(1, 0, 2).reshape(groups, -1))
         if datapath.last is not None:
-            factor.append(datapath.last)
-            term.append(np.repeat(used[:, None], groups, axis=1))
-        v = self.laid(datapath.a)
-        start = np.zeros((groups, n)) if datapath.preload is None else datapath.preload
+            factor.append(self.in_parts(datapath.last))
+            term.append(np.ones((groups, self.outputs), self.dtype))
+        start = np.zeros((groups, self.parts, self.rows), self.dtype)
+        if datapath.preload is not None:
+            start = self.in_parts(datapath.preload)
+        words = 3 if self.pairs else 1
+        w = np.empty((groups, self.parts, k, words, self.rows), self.dtype)
+        lay_weights(np.ascontiguousarray(datapath.w), w)
         return Lanes(
-            x=np.ascontiguousarray(datapath.w.transpose(0, 2, 1), self.dtype),
-            v=v,
-            length=ends.astype(np.int64),
-            used=used,
-            image=self.images(),
+            codes=codes,
+            strides=strides,
+            w=w,
+            samples=samples,
             pixels=m,
-            start=start.astype(self.dtype),
-            factor=np.array(factor, self.dtype).reshape(len(factor), groups, n),
-            term=np.array(term, self.dtype).reshape(len(term), len(v), groups, v.shape[3]),
+            channels=n,
+            start=start,
+            factor=np.array(factor, self.dtype).reshape(len(factor), *start.shape),
+            term=np.array(term, self.dtype).reshape(len(term), groups, self.outputs),
             registers=self.registers,
             fold=self.fold,
-            folds=-(-k // self.fold),
             chained=self.chained,
+            final=int(datapath.check_final),
         )
 
     def scratch(self) -> Scratch:
-        """Memory of one row of lanes."""
+        """Memory of the tiles at work."""
+        k, tile, slots = self.shape[3], (self.rows, self.width), BLOCKS if self.pairs else 1
+        limits = np.empty((4, self.shape[1], self.parts, 2, self.rows), np.int64)
+        limits[:, :, :, LO], limits[:, :, :, HI] = FAR, -FAR
+        folds = -(-k // self.fold) * self.chained
+        tiles = aligned((12 + folds, *tile), self.dtype)
         return Scratch(
-            sums=np.zeros((2, 3, self.width), self.dtype),
-            kept=np.zeros((2, 2, self.width), self.dtype),
-            fold_sum=np.zeros((-(-self.shape[3] // self.fold), self.width), self.dtype),
-            fold_range=np.zeros(2, np.int64),
+            panels=aligned((slots, k, self.width), np.int16 if self.pairs else self.dtype),
+            lengths=np.zeros(slots, np.int64),
+            places=np.zeros((slots, 2, self.width), np.int64),
+            used=aligned((slots, self.width), self.dtype),
+            addend=tiles[0],
+            total=tiles[1],
+            spans=tiles[2:8].reshape(3, 2, *tile),
+            ends=tiles[12:],
+            kept=tiles[8:12].reshape(2, 2, *tile),
+            events=np.zeros((2, self.rows), np.int64),
+            classes=np.zeros((2, self.rows), np.int64),
+            limits=limits,
+            left=np.zeros(3, np.int64),
         )
 
+    def take_ranges(self, limits: Ints, tally: Tally) -> Tally:
+        """One register's two rows of `Scratch.limits` in its counters."""
+        ends = limits.transpose(0, 3, 1, 2, 4).reshape(2, 2, self.shape[1], self.parts * self.rows)
+        (lo, hi), (final_lo, final_hi) = ends[..., : self.shape[4]]
+        found = tally._replace(partial_lo=lo, partial_hi=hi, final_lo=final_lo, final_hi=final_hi)
+        return with_level_range(found)
 
-def reach(datapath: Datapath) -> int:
-    """No sum of this layer, exact or stored, is farther from zero: K times the largest product,
-    and the addends. No rule of overflow takes a value farther from zero than it was presented."""
-    operands = datapath.reach or (_farthest(datapath.a), _farthest(datapath.w))
+
+@kernel
+def lay_weights(w, laid):  # type: ignore[no-untyped-def]
+    """From (G, K, N) to (G, parts, K, words, R): the weight itself; where there are three words,
+    its low half alone, its low half above zeros, and both. Channels that are not there are 0."""
+    parts, steps, words, rows = laid.shape[1:]
+    for g in range(laid.shape[0]):
+        for c in range(parts):
+            for k in range(steps):
+                for r in range(rows):
+                    n = c * rows + r
+                    weight = w[g, k, n] if n < w.shape[2] else w.dtype.type(0)
+                    if words == 1:
+                        laid[g, c, k, 0, r] = weight
+                    else:
+                        low, high = weight & 0xFFFF, weight << 16
+                        laid[g, c, k, 0, r] = low
+                        laid[g, c, k, 1, r] = high
+                        laid[g, c, k, 2, r] = low | high
+
+
+def aligned(shape: tuple[int, ...], dtype: DTypeLike) -> Ints:
+    """An array that begins on a cache line."""
+    size, line = math.prod(shape) * np.dtype(dtype).itemsize, 64
+    memory = np.empty(size + line, np.uint8)
+    first = -memory.ctypes.data % line
+    array: Ints = memory[first : first + size].view(dtype).reshape(shape)
+    return array
+
+
+def in_memory(a: NDArray[np.signedinteger]) -> tuple[Ints, Ints]:
+    """The activations in the order of memory, and their strides in elements; a copy only where
+    neither pixels nor steps lie side by side."""
+    for order in ((0, 1, 3, 2), (0, 1, 2, 3)):
+        turned = a.transpose(order)
+        if turned.flags.c_contiguous:
+            break
+    else:
+        turned = np.ascontiguousarray(a)
+    strides = [stride // a.itemsize for stride in turned.strides]
+    codes: Ints = turned.reshape(-1)
+    return codes, np.array([strides[axis] for axis in order], np.int64)  # its own inverse
+
+
+def reach(datapath: Datapath) -> tuple[int, int]:
+    """No product of this layer is farther from zero, and no sum, exact or stored: K times the
+    largest product, and the addends. No rule of overflow takes a value farther from zero than it
+    was presented."""
+    operands = operand_reach(datapath)
     largest = operands[0] * operands[1]
     addends = sum(_farthest(b) for b in (datapath.preload, datapath.last) if b is not None)
     if datapath.row_sum is not None:
         addends += _farthest(datapath.row_sum) * _farthest(datapath.w_zero_point)
-    return datapath.shape[3] * largest + addends
+    return largest, datapath.shape[3] * largest + addends
+
+
+def operand_reach(datapath: Datapath) -> tuple[int, int]:
+    """No activation, no weight is farther from zero."""
+    return datapath.reach or (_farthest(datapath.a), _farthest(datapath.w))
 
 
 def _farthest(values: NDArray[np.signedinteger]) -> int:
     return max(-int(values.min(initial=0)), int(values.max(initial=0)))
+
+
+def lane_registers(datapath: Datapath, product: int, far: int) -> Ints | None:
+    """`Lanes.registers`; None where one could overflow by a rule other than plain wrapping and
+    saturating. ``product``, ``far`` : of `reach`."""
+    table: list[list[int]] = register_table(datapath).tolist()
+    registers = []
+    for row in (table[0], table[1] if datapath.chain else None, table[-1]):
+        if row is None or row[HI] >= far:
+            registers.append((-far, far, 0, 1, 0))
+        elif row[OVERFLOW] in SATURATING or (row[OVERFLOW] == WRAP and not row[WRAP_BITS]):
+            whole = row[LO] < -row[HI] or row[HI] < INT16_REACH  # not symmetric with 16 bits
+            halves = whole and max(product, row[HI]) <= INT16_REACH
+            registers.append((row[LO], row[HI], int(row[OVERFLOW] == WRAP), 1, int(halves)))
+        else:
+            return None
+    return np.array(registers, np.int64)
 
 
 def lane_layout(datapath: Datapath, schedule: Schedule) -> Layout | None:
@@ -153,26 +226,22 @@ def lane_layout(datapath: Datapath, schedule: Schedule) -> Layout | None:
     could overflow by a rule other than plain wrapping and saturating."""
     if datapath.drop_bits or (datapath.chain and schedule.tree_levels):
         return None
-    far = reach(datapath)
-    table = register_table(datapath)
-    adding, final = table[0], table[-1]
-    registers = []
-    for row in (adding, table[1] if datapath.chain else None, final):
-        if row is None or row[HI] >= far:
-            registers.append((-far, far, 0, 1))
-        elif row[OVERFLOW] in SATURATING or (row[OVERFLOW] == Overflow.WRAP and not row[WRAP_BITS]):
-            registers.append((row[LO], row[HI], int(row[OVERFLOW] == Overflow.WRAP), 1))
-        else:
-            return None
+    product, far = reach(datapath)
+    registers = lane_registers(datapath, product, far)
+    if registers is None:
+        return None
     samples, _, m, k, _ = datapath.shape
     narrow = far < INT32_REACH and datapath.a.dtype == datapath.w.dtype == np.int32
-    pixels = -(-m // max(-(-m // LANES), 1))  # of one block: an even share of the image
+    pairs = CHOSEN if narrow and max(operand_reach(datapath)) <= INT16_REACH else None
+    rows_of_lanes = -(-samples * m // ROW)
+    even = -(-samples * m // max(rows_of_lanes, 1))  # an even share of all outputs
     return Layout(
         dtype=np.dtype(np.int32 if narrow else np.int64),
-        registers=np.array(registers, np.int64),
+        pairs=pairs is not None,
+        rows=pairs.channels if pairs else 1,
+        width=pairs.lanes if pairs else max(-(-even // ROW_STEP), 1) * ROW_STEP,
+        registers=registers,
         fold=schedule.k_tile if datapath.chain else max(k, 1),
         chained=int(bool(datapath.chain)),
-        samples=max(1, min(LANES // max(m, 1), samples)),
-        pixels=max(pixels, 1),
         shape=datapath.shape,
     )

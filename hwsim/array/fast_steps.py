@@ -1,4 +1,4 @@
-"""What happens in vector lanes: exact sums with their extremes, and stores with their events.
+"""One row of lanes: exact sums with their extremes, and stores with their events.
 
 Lanes are int32 or int64; every value is known to fit them (`hwsim.array.fast_layout`), and the
 casts below only say so to the compiler.
@@ -9,7 +9,8 @@ from __future__ import annotations
 from hwsim._jit import kernel
 from hwsim.arith.overflow import wrap
 
-LO, SUM, HI = range(3)  # rows of the exact sums of one register
+LO, HI = range(2)  # rows of the extremes of exact sums; columns of a register
+WRAPS, ONE, HALVES = range(2, 5)  # further columns of a register (`hwsim.array.fast_lanes.Lanes`)
 KEPT, CHANGED = range(2)  # rows of what one register keeps, and of whether that lost something
 
 
@@ -38,10 +39,9 @@ def extremes(low, high, n):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def extend(x, v, sums, n):  # type: ignore[no-untyped-def]
-    """Add the products of ``x`` and ``v`` to ``n`` lanes without limits, eight steps a visit."""
-    lo, total, hi, kind = sums[LO], sums[SUM], sums[HI], sums.dtype.type
-    steps = x.shape[0]
+def extend(x, v, total, lo, hi):  # type: ignore[no-untyped-def]
+    """Add the products of ``x`` and ``v`` to every lane without limits, eight steps a visit."""
+    steps, n, kind = x.shape[0], total.shape[0], total.dtype.type
     k8 = steps // 8 * 8
     for k in range(0, k8, 8):
         x0, x1, x2, x3 = x[k], x[k + 1], x[k + 2], x[k + 3]
@@ -56,43 +56,30 @@ def extend(x, v, sums, n):  # type: ignore[no-untyped-def]
             t, a, b = grow(t, x6 * v[k + 6, i], a, b, kind)
             total[i], lo[i], hi[i] = grow(t, x7 * v[k + 7, i], a, b, kind)
     for k in range(k8, steps):
-        join(x[k], v[k], sums, n)
+        join(x[k], v[k], total, lo, hi)
 
 
 @kernel
-def join(x, v, sums, n):  # type: ignore[no-untyped-def]
-    """Add ``x * v`` to ``n`` lanes, without limits."""
-    lo, total, hi, kind = sums[LO], sums[SUM], sums[HI], sums.dtype.type
-    for i in range(n):
+def join(x, v, total, lo, hi):  # type: ignore[no-untyped-def]
+    """Add ``x * v`` to every lane, without limits."""
+    kind = total.dtype.type
+    for i in range(total.shape[0]):
         total[i], lo[i], hi[i] = grow(total[i], x * v[i], lo[i], hi[i], kind)
 
 
 @kernel
-def close_fold(folded, sums, fold_sum, n):  # type: ignore[no-untyped-def]
-    """Add the sum of one fold to ``n`` lanes, without limits, and keep it; its extremes."""
-    lo, total, hi, kind = sums[LO], sums[SUM], sums[HI], sums.dtype.type
-    least = largest = folded[0]
-    for i in range(n):
-        least, largest = min(least, folded[i]), max(largest, folded[i])
-        fold_sum[i] = folded[i]
-        total[i], lo[i], hi[i] = grow(total[i], folded[i], lo[i], hi[i], kind)
-    return least, largest
+def store_steps(x, v, kept, changed, by_step, register):  # type: ignore[no-untyped-def]
+    """Store the products of ``x`` and ``v`` in every lane, four steps a visit.
 
-
-@kernel
-def advance(x, v, state, by_step, register, n):  # type: ignore[no-untyped-def]
-    """Store the products of ``x`` and ``v`` in ``n`` lanes, four steps a visit.
-
-    An event flips some bits of `CHANGED`; the number of events is returned, and added by step.
+    An event flips some bits of ``changed``; the number of events is returned, and added by step.
     """
-    kept, changed, kind = state[KEPT], state[CHANGED], state.dtype.type
-    lo, hi, wraps, one = kind(register[0]), kind(register[1]), register[2] != 0, kind(register[3])
+    lo, hi, wraps, one, kind = limits(kept, register)
     steps, total = x.shape[0], 0
     k4 = steps // 4 * 4
     for k in range(0, k4, 4):
         x0, x1, x2, x3 = x[k], x[k + 1], x[k + 2], x[k + 3]
         c0, c1, c2, c3 = kind(0), kind(0), kind(0), kind(0)
-        for i in range(n):
+        for i in range(kept.shape[0]):
             p0, s0 = step(kept[i], x0 * v[k, i], lo, hi, wraps, kind)
             p1, s1 = step(s0, x1 * v[k + 1, i], lo, hi, wraps, kind)
             p2, s2 = step(s1, x2 * v[k + 2, i], lo, hi, wraps, kind)
@@ -109,21 +96,27 @@ def advance(x, v, state, by_step, register, n):  # type: ignore[no-untyped-def]
         by_step[k + 3] += c3
         total += c0 + c1 + c2 + c3
     for k in range(k4, steps):
-        count = put(x[k], v[k], state, register, n)
+        count = put_row(x[k], v[k], kept, changed, register)
         by_step[k] += count
         total += count
     return total
 
 
 @kernel
-def put(x, v, state, register, n):  # type: ignore[no-untyped-def]
-    """One store of ``x * v`` in ``n`` lanes; the number of events."""
-    kept, changed, kind = state[KEPT], state[CHANGED], state.dtype.type
-    lo, hi, wraps, one = kind(register[0]), kind(register[1]), register[2] != 0, kind(register[3])
+def put_row(x, v, kept, changed, register):  # type: ignore[no-untyped-def]
+    """One store of ``x * v`` in every lane; the number of events."""
+    lo, hi, wraps, one, kind = limits(kept, register)
     count = kind(0)
-    for i in range(n):
+    for i in range(kept.shape[0]):
         presented, stored = step(kept[i], x * v[i], lo, hi, wraps, kind)
         kept[i] = stored
         changed[i] |= presented ^ stored
         count = kind(count + one) if presented != stored else count
     return count
+
+
+@kernel
+def limits(kept, register):  # type: ignore[no-untyped-def]
+    """A register in the lanes' own type: ``lo hi wraps 1``, and that type."""
+    kind = kept.dtype.type
+    return kind(register[LO]), kind(register[HI]), register[WRAPS] != 0, kind(register[ONE]), kind

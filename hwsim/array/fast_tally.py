@@ -35,19 +35,21 @@ class Tally(NamedTuple):
 
 def empty_tally(groups: int, channels: int, steps: int, levels: int) -> Tally:
     """A tally that has seen nothing."""
-    zeros = [np.zeros((groups, channels), np.int64) for _ in range(3)]
-    lo, final_lo = (np.full((groups, channels), FAR, np.int64) for _ in range(2))
-    hi, final_hi = (np.full((groups, channels), -FAR, np.int64) for _ in range(2))
+    counts = np.zeros((3, groups, channels), np.int64)
+    ends = np.empty((2, 2, groups, channels), np.int64)
+    ends[:, 0], ends[:, 1] = FAR, -FAR
+    level_range = np.empty((max(levels, 1), 2), np.int64)
+    level_range[:, 0], level_range[:, 1] = FAR, -FAR
     return Tally(
-        events_by_channel=zeros[0],
+        events_by_channel=counts[0],
         events_by_step=np.zeros(steps + 2, np.int64),
-        persistent=zeros[1],
-        transient=zeros[2],
-        partial_lo=lo,
-        partial_hi=hi,
-        final_lo=final_lo,
-        final_hi=final_hi,
-        level_range=np.tile(np.array([FAR, -FAR], np.int64), (max(levels, 1), 1)),
+        persistent=counts[1],
+        transient=counts[2],
+        partial_lo=ends[0, 0],
+        partial_hi=ends[0, 1],
+        final_lo=ends[1, 0],
+        final_hi=ends[1, 1],
+        level_range=level_range,
     )
 
 
@@ -160,8 +162,8 @@ def register_ledger(
     tally: Tally, registers: tuple[Register, ...], first: Place | None, *, final: bool
 ) -> RegisterLedger:
     """The ledger of a register (of a tree: its root's width); an empty range reads 0..0."""
-    partial_empty = tally.partial_lo > tally.partial_hi
-    final_empty = tally.final_lo > tally.final_hi
+    partial_lo, partial_hi = range_or_0(tally.partial_lo, tally.partial_hi)
+    final_lo, final_hi = range_or_0(tally.final_lo, tally.final_hi)
     return RegisterLedger(
         bits=registers[-1].bits,
         symmetric=is_symmetric(registers[-1]),
@@ -169,10 +171,18 @@ def register_ledger(
         events_by_step=tally.events_by_step,
         persistent=tally.persistent,
         transient=tally.transient,
-        partial_lo=np.where(partial_empty, 0, tally.partial_lo),
-        partial_hi=np.where(partial_empty, 0, tally.partial_hi),
-        final_lo=np.where(final_empty, 0, tally.final_lo),
-        final_hi=np.where(final_empty, 0, tally.final_hi),
+        partial_lo=partial_lo,
+        partial_hi=partial_hi,
+        final_lo=final_lo,
+        final_hi=final_hi,
         excess_bits=excess_bits(tally, registers, final=final),
         first=first,
     )
+
+
+def range_or_0(lo: Ints, hi: Ints) -> tuple[Ints, Ints]:
+    """Ranges of channels; an empty one is 0..0."""
+    empty = lo > hi
+    if not empty.any():
+        return lo, hi
+    return np.where(empty, 0, lo), np.where(empty, 0, hi)

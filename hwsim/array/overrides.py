@@ -1,7 +1,7 @@
 """Per-layer words: the machine as one layer sees it.
 
-``overrides`` is a list of ``{match: GLOB, dotted.key: value, ...}``; the first entry whose glob
-matches the layer's name wins, alone.
+``overrides`` is a list of ``{match: GLOB, when: {...}, dotted.key: value, ...}``; the first entry
+whose glob matches the layer's name and whose conditions all hold (``conditions.py``) wins, alone.
 """
 
 from __future__ import annotations
@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from fnmatch import fnmatchcase
 from typing import Any
 
-from hwsim.array.checks import check
+from hwsim.array.checks import SELECTORS, check
+from hwsim.array.conditions import Conditions, LayerFacts
 from hwsim.array.specification import Machine
 from hwsim.errors import ConfigError
 
@@ -45,15 +46,21 @@ def changed(machine: Machine, words: Mapping[str, Any]) -> dict[str, Any]:
     return tree
 
 
-def override_of(machine: Machine, layer: str) -> Mapping[str, Any]:
-    """The words of the first entry that matches ``layer``; empty where none does."""
+def words_of(entry: Mapping[str, Any]) -> dict[str, Any]:
+    """What an entry changes, without the words that say for which layers."""
+    return {key: value for key, value in entry.items() if key not in SELECTORS}
+
+
+def override_of(machine: Machine, layer: LayerFacts) -> Mapping[str, Any]:
+    """The words of the first entry that is for ``layer``; empty where none is."""
     for entry in machine.overrides:
-        if fnmatchcase(layer, entry["match"]):
-            return {key: value for key, value in entry.items() if key != "match"}
+        conditions = Conditions.model_validate(entry.get("when", {}))
+        if fnmatchcase(layer.name, entry["match"]) and conditions.hold(layer):
+            return words_of(entry)
     return {}
 
 
-def for_layer(machine: Machine, layer: str) -> Machine:
+def for_layer(machine: Machine, layer: LayerFacts) -> Machine:
     """The machine as ``layer`` sees it: first matching override applied, validated again.
 
     Raises
@@ -67,6 +74,7 @@ def for_layer(machine: Machine, layer: str) -> Machine:
     resolved = Machine.model_validate(changed(machine, words))
     failures = check(resolved)
     if failures:
-        lines = [str(ConfigError.at(f"{machine.name}, layer {layer}", *f)) for f in failures]
+        where = f"{machine.name}, layer {layer.name}"
+        lines = [str(ConfigError.at(where, *f)) for f in failures]
         raise ConfigError.all(lines)
     return resolved

@@ -5,8 +5,9 @@ from __future__ import annotations
 from hwsim.arith.formats import IntFormat
 from hwsim.arith.requantize import Scheme
 from hwsim.arith.rounding import Rounding
-from hwsim.arith.scale import MAX_SHIFT
+from hwsim.arith.scale import MAX_SHIFT, Reals
 from hwsim.array.gemm import Ints
+from hwsim.array.requantizer_integers import shifted_addend
 from hwsim.errors import ConfigError
 
 EXACT = (1 << 63) - (1 << 33)  # room in int64 for a zero point or 32 random bits
@@ -17,7 +18,9 @@ INTEGER_SCHEMES = frozenset(
     {
         Scheme.MULTIPLIER_SHIFT,
         Scheme.MULTIPLIER_SHIFT_DOUBLE,
+        Scheme.FIXED_FRACTION,
         Scheme.REDUCED_16,
+        Scheme.REDUCED_16_NARROW,
         Scheme.SHIFT_ONLY,
         Scheme.MULTIPLY_ADD_SHIFT,
     }
@@ -30,6 +33,7 @@ def refuse(
     multiplier: Ints,
     shift: Ints,
     zero_point: int,
+    bias_steps: Reals,
     output: IntFormat,
     accumulator: tuple[int, int],
     where: str,
@@ -43,7 +47,7 @@ def refuse(
             f"needs an int32 accumulator; this one holds {lo}..{hi}",
         ),
         (
-            scheme == Scheme.REDUCED_16 and reach > 1 << 47,
+            scheme in (Scheme.REDUCED_16, Scheme.REDUCED_16_NARROW) and reach > 1 << 47,
             f"needs an accumulator of 48 bits at most; this one holds {lo}..{hi}",
         ),
         (
@@ -59,14 +63,16 @@ def refuse(
             raise ConfigError.at(where, "requantize.scheme", scheme.name.lower(), must)
     if scheme in INTEGER_SCHEMES:
         _refuse_shifts(scheme, rounding, shift, reach, where)
-        add = zero_point if scheme == Scheme.MULTIPLY_ADD_SHIFT else 0
+        inside = scheme == Scheme.MULTIPLY_ADD_SHIFT
+        pairs = zip(bias_steps.tolist(), shift.tolist(), strict=True)
+        add = [shifted_addend(zero_point, *pair) if inside else 0 for pair in pairs]
         _refuse_wide(multiplier, shift, add, reach, where)
 
 
 def _refuse_shifts(scheme: Scheme, rounding: Rounding, shift: Ints, reach: int, where: str) -> None:
     """Shifts that the scheme does not have."""
     to_left = scheme in (Scheme.MULTIPLIER_SHIFT, Scheme.SHIFT_ONLY)
-    least = WIDEST_LEFT_SHIFT if to_left else 0
+    least = WIDEST_LEFT_SHIFT if to_left else int(scheme == Scheme.REDUCED_16_NARROW)
     largest = RANDOM_BITS if rounding == Rounding.STOCHASTIC else MAX_SHIFT
     if scheme == Scheme.SHIFT_ONLY and reach >= 1 << (MAX_SHIFT - 1):
         largest = min(largest, MAX_SHIFT - 1)  # 62 stands for every larger shift: see build
@@ -76,11 +82,11 @@ def _refuse_shifts(scheme: Scheme, rounding: Rounding, shift: Ints, reach: int, 
             raise ConfigError.at(where, field, bits, f"must be {least}..{largest}")
 
 
-def _refuse_wide(multiplier: Ints, shift: Ints, add: int, reach: int, where: str) -> None:
+def _refuse_wide(multiplier: Ints, shift: Ints, addends: list[int], reach: int, where: str) -> None:
     """A product that could leave int64."""
-    pairs = zip(multiplier.tolist(), shift.tolist(), strict=True)
-    for channel, (factor, bits) in enumerate(pairs):
-        widest = ((reach * factor) << max(-bits, 0)) + (abs(add) << max(bits, 0))
+    channels = zip(multiplier.tolist(), shift.tolist(), addends, strict=True)
+    for channel, (factor, bits, add) in enumerate(channels):
+        widest = ((reach * factor) << max(-bits, 0)) + abs(add)
         if widest > EXACT:
             field = f"requantizer intermediate of channel {channel}"
             raise ConfigError.at(where, field, widest, "must stay below 2**63")

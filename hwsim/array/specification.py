@@ -9,73 +9,14 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from hwsim.arith.formats import IntFormat
-from hwsim.arith.overflow import Overflow
-from hwsim.arith.rounding import Rounding
+from hwsim.array.rule_names import ActivationBounds as ActivationBounds
+from hwsim.array.rule_names import FunctionScheme, OverflowName, RoundingName
+from hwsim.array.rule_names import overflow_code as overflow_code
+from hwsim.array.rule_names import rounding_code as rounding_code
 
-OVERFLOW_ALIASES = {
-    "SC_WRAP": "wrap",
-    "AP_WRAP": "wrap",
-    "SC_SAT": "saturate",
-    "AP_SAT": "saturate",
-    "SC_SAT_SYM": "saturate_symmetric",
-    "AP_SAT_SYM": "saturate_symmetric",
-    "SC_SAT_ZERO": "saturate_zero",
-    "AP_SAT_ZERO": "saturate_zero",
-    "SC_WRAP_SM": "wrap_sign_magnitude",
-    "AP_WRAP_SM": "wrap_sign_magnitude",
-}
-ROUNDING_ALIASES = {
-    "SC_TRN": "floor",
-    "AP_TRN": "floor",
-    "RDN": "floor",
-    "SC_TRN_ZERO": "toward_zero",
-    "AP_TRN_ZERO": "toward_zero",
-    "SC_RND": "half_up",
-    "AP_RND": "half_up",
-    "RNU": "half_up",
-    "SC_RND_MIN_INF": "half_down",
-    "AP_RND_MIN_INF": "half_down",
-    "SC_RND_ZERO": "half_toward_zero",
-    "AP_RND_ZERO": "half_toward_zero",
-    "SC_RND_INF": "half_away",
-    "AP_RND_INF": "half_away",
-    "SC_RND_CONV": "half_even",
-    "AP_RND_CONV": "half_even",
-    "RNE": "half_even",
-    "ROD": "odd",
-}
-
-
-def _own_word(aliases: dict[str, str]) -> Any:
-    """Turn a foreign name into ours; leave everything else to the type."""
-    return BeforeValidator(lambda word: aliases.get(word, word) if isinstance(word, str) else word)
-
-
-OverflowName = Annotated[
-    Literal[
-        "wrap", "saturate", "saturate_symmetric", "saturate_zero", "wrap_sign_magnitude", "trap"
-    ],
-    _own_word(OVERFLOW_ALIASES),
-]
-RoundingName = Annotated[
-    Literal[
-        "floor",
-        "toward_zero",
-        "half_up",
-        "half_down",
-        "half_toward_zero",
-        "half_away",
-        "half_even",
-        "ceil",
-        "away",
-        "odd",
-        "stochastic",
-    ],
-    _own_word(ROUNDING_ALIASES),
-]
 ConvolutionAxis = Literal["ky", "kx", "ic"]
 Positive = Annotated[int, Field(ge=1, le=1 << 16)]
 
@@ -145,7 +86,8 @@ class RegisterSpec(Spec):
 
 
 class ChainSpec(Spec):
-    """The register between PEs: a column, or a tree with one width for all levels or a list."""
+    """The register between PEs: a column, or a tree with one width for all levels or a list; of a
+    runtime, what adds ``length`` neighbours in k before they enter the accumulator."""
 
     bits: (
         Annotated[int, Field(ge=2, le=64)]
@@ -153,6 +95,7 @@ class ChainSpec(Spec):
     )
     overflow: OverflowName
     wrap_bits: Annotated[int, Field(ge=0, le=63)] = 0
+    length: Positive | None = None  # products a fold, of a runtime alone (array.dataflow none)
 
 
 class AccumulatorSpec(RegisterSpec):
@@ -167,6 +110,7 @@ class BiasSpec(RegisterSpec):
 
     bits: Annotated[int, Field(ge=1, le=64)]
     when: Literal["preload", "last"]
+    from_real: Literal["float32", "float64"] | None = None  # how a real bias becomes an integer
 
 
 class LfsrSpec(Spec):
@@ -176,17 +120,44 @@ class LfsrSpec(Spec):
     seed: Annotated[int, Field(ge=1, le=0xFFFFFFFF)]
 
 
+ScaleRule = Literal[
+    "float64", "float32_product", "float32_product_quotient", "float32_product_reciprocal"
+]
+QuantizeForm = Literal["division", "reciprocal", "reciprocal_float64"]
 Scheme = Literal[
     "float32",
     "float64",
     "multiplier_shift",
     "multiplier_shift_double",
+    "fixed_fraction",
     "reduced_16",
+    "reduced_16_narrow",
     "shift_only",
     "multiply_add_shift",
     "threshold_table",
     "lookup_table",
+    "float32_bias",
+    "float32_dequantized",
+    "real_bias",
 ]
+REAL_BIAS_SCHEMES = frozenset({"float32_bias", "float32_dequantized", "real_bias"})
+"""Schemes that add the bias as a real number, after the accumulator."""
+
+
+class TailSpec(Spec):
+    """The last channels, or elements, that fill no vector, and how they round."""
+
+    lanes: Annotated[int, Field(ge=2, le=1 << 16)]  # of a vector; the tail has fewer
+    rounding: RoundingName
+    of: Literal["channels", "elements"] = "channels"  # of a layer; operators go by elements
+    scheme: Literal["float32", "float64"] | None = None  # of operators: left out, as the body's
+
+
+class NarrowSpec(RegisterSpec):
+    """A stage before the scheme: a rounding shift into a narrower register."""
+
+    shift: Annotated[int, Field(ge=0, le=62)]
+    rounding: RoundingName
 
 
 class RequantizeSpec(Spec):
@@ -195,25 +166,41 @@ class RequantizeSpec(Spec):
     scheme: Scheme
     rounding: RoundingName
     multiplier_bits: Annotated[int, Field(ge=1, le=31)] | None = None
-    scale: Literal["float64", "float32_product", "float32_product_quotient"] | None = None
+    scale: ScaleRule | None = None
+    fraction_bits: Annotated[int, Field(ge=1, le=31)] | None = None
     table_bits: Annotated[int, Field(ge=2, le=16)] | None = None
+    quantize: QuantizeForm | None = None  # of real_bias: how the real result becomes a code
+    weight_scale: Literal["float32", "twice_inverted"] | None = None  # of float32_dequantized
     lfsr: LfsrSpec | None = None
+    tail: TailSpec | None = None
+    narrow: NarrowSpec | None = None
+    activation_bounds: ActivationBounds | None = None  # left out: as `output` says
 
 
 class OperatorSpec(Spec):
     """How an operator beside the array computes; absent words follow ``requantize.default``."""
 
-    scheme: Scheme | Literal["mean_of_codes", "fixed_point", "shared_shift"]
+    scheme: (
+        Scheme
+        | Literal["mean_of_codes", "fixed_point", "float32_two_products"]
+        | Literal["shared_shift", "shift_or_multipliers", "three_multipliers"]  # add
+        | FunctionScheme
+    )
     rounding: RoundingName
     multiplier_bits: Annotated[int, Field(ge=1, le=31)] | None = None
     left_shift: Annotated[int, Field(ge=0, le=20)] | None = None
-    scale: Literal["float64", "float32_product", "float32_product_quotient"] | None = None
+    form: QuantizeForm | Literal["fused_reciprocal"] | None = None  # of quantize, from real values
+    scale: ScaleRule | None = None
+    fraction_bits: Annotated[int, Field(ge=1, le=31)] | None = None
+    tail: TailSpec | None = None
+    activation_bounds: ActivationBounds | None = None  # left out: as `output` says
 
 
 class OutputSpec(Spec):
-    """What becomes of a code outside the output format."""
+    """What becomes of a code outside the output format, and of a real activation bound."""
 
     overflow: Literal["saturate"]
+    activation_bounds: ActivationBounds = "half_away"
 
 
 class LatencySpec(Spec):
@@ -250,21 +237,3 @@ class Machine(Spec):
             if key in self.requantize:
                 return self.requantize[key]
         raise KeyError(op)  # checks.py requires `default`
-
-
-def overflow_code(name: str) -> int:
-    """The `Overflow` of a YAML word, as a plain int for kernels.
-
-    >>> overflow_code("saturate_zero")
-    3
-    """
-    return int(Overflow[name.upper()])
-
-
-def rounding_code(name: str) -> int:
-    """The `Rounding` of a YAML word, as a plain int for kernels.
-
-    >>> rounding_code("half_even")
-    6
-    """
-    return int(Rounding[name.upper()])

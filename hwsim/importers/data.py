@@ -1,6 +1,7 @@
 """Data files: ``.npz`` with ``X`` and optional ``Y``, or ``.npy`` with X alone.
 
-Samples come first, then the network's input shape, or all of a sample's numbers in one axis.
+Samples come first, then the network's input shape (the axis of a sole channel may be left out), or
+all of a sample's numbers in one axis.
 
 - ``X`` of the input's own integer type (int8 for a signed input of 2 to 8 bits, uint8, int16, ...)
   holds **codes**.
@@ -171,9 +172,10 @@ def _read(path: Path, limit: int | None, tensor: Tensor) -> dict[str, NDArray[An
 
 
 def _shaped(x: NDArray[Any], tensor: Tensor, path: Path) -> NDArray[Any]:
-    """X in the input's shape."""
-    size = prod(tensor.shape)
-    if x.shape[1:] != tensor.shape and x.shape[1:] != (size,):
+    """X in the input's shape; the axis of a sole channel may be left out."""
+    size, given = prod(tensor.shape), x.shape[1:]
+    sole = tensor.shape[-1:] == (1,) and given == tensor.shape[:-1]
+    if given not in (tensor.shape, (size,)) and not sole:
         shape = ", ".join(str(extent) for extent in tensor.shape)
         raise DataError.at(
             str(path), "X.shape", x.shape, f"must be (samples, {shape}) or (samples, {size})"

@@ -35,7 +35,8 @@ def load(name_or_path: str | Path, overrides: Sequence[str] = ()) -> Machine:
     name_or_path : str or Path
         A shipped machine's name, or a YAML file.
     overrides : sequence of str
-        ``KEY=VALUE`` words of ``--set``, applied last; ``KEY=null`` takes a word away.
+        ``KEY=VALUE`` words of ``--set``, applied last, in the machine's ``when`` entries too;
+        ``KEY=null`` takes a word away.
 
     Raises
     ------
@@ -157,12 +158,23 @@ def _set(document: Document, word: str) -> None:
         raise ConfigError.at("--set", key, text, "must be a word of the machine; see hwsim hw show")
     value = strict_yaml.load(text, "--set").value
     per_layer.set_word(document.value, key, value)
+    _set_where_conditions_hold(document.value.get("overrides"), key, value)
     path = tuple(key.split("."))
     for depth in range(1, len(path) + 1):
         if depth == len(path) or path[:depth] not in document.places:
             document.places[path[:depth]] = SET
     for below in [p for p in document.places if p[: len(path)] == path]:
         document.places[below] = SET
+
+
+def _set_where_conditions_hold(overrides: Any, key: str, value: Any) -> None:
+    """The word also in entries with ``when``: those are the machine's own rules for some layers.
+
+    An entry for a layer by name alone keeps its word: it is somebody's choice for that layer.
+    """
+    for entry in overrides if isinstance(overrides, list) else ():
+        if isinstance(entry, dict) and "when" in entry and key in entry:
+            entry[key] = value
 
 
 def _invalid(tree: Any) -> list[tuple[str, Any, str]]:
@@ -180,7 +192,7 @@ def _invalid(tree: Any) -> list[tuple[str, Any, str]]:
 
 def _invalid_override(machine: Machine, index: int) -> list[tuple[str, Any, str]]:
     """What one override breaks: unknown words, bad values, rules between fields."""
-    words = {key: value for key, value in machine.overrides[index].items() if key != "match"}
+    words = per_layer.words_of(machine.overrides[index])
     prefix = f"overrides[{index}]"
     must = "must be a word of the machine, dotted"
     unknown = [(f"{prefix}.{key}", words[key], must) for key in words if not known_word(key)]

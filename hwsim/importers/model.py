@@ -9,11 +9,19 @@ from pathlib import Path
 
 from hwsim import models
 from hwsim.errors import ModelError, UnsupportedError
-from hwsim.importers import npz
+from hwsim.importers import aimet, npz, onnx, tflite, torch
 from hwsim.importers.data import Data, of_model_file
 from hwsim.network.graph import Graph
 
-FORMATS: dict[str, Callable[[Path], Graph]] = {".npz": npz.load}
+FORMATS: dict[str, Callable[[Path], Graph]] = {
+    ".encodings": aimet.load,
+    ".npz": npz.load,
+    ".onnx": onnx.load,
+    ".pt": torch.refuse_pickle,
+    ".pt2": torch.load,
+    ".pth": torch.refuse_pickle,
+    ".tflite": tflite.load,
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,8 +32,15 @@ class Model:
     data: Data | None
 
 
-def load(name_or_path: str | Path) -> Model:
+def load(name_or_path: str | Path, pickled: tuple[int, ...] | None = None) -> Model:
     """Load an embedded model by name, or a model file.
+
+    Parameters
+    ----------
+    name_or_path : str or Path
+    pickled : tuple of int, optional
+        Allow a pickled PyTorch module, which runs the file's code; its input's shape, channels
+        first. Only for files that you trust.
 
     Raises
     ------
@@ -56,5 +71,8 @@ def load(name_or_path: str | Path) -> Model:
         )
     if not path.is_file():
         raise ModelError.at(str(path), "file", path.name, "must exist and be a regular file")
-    graph = FORMATS[path.suffix](path)
+    if pickled is not None and FORMATS[path.suffix] is torch.refuse_pickle:
+        graph = torch.load_pickle(path, pickled)
+    else:
+        graph = FORMATS[path.suffix](path)
     return Model(graph, of_model_file(path, graph.tensors[graph.inputs[0]]))

@@ -39,7 +39,8 @@ from hwsim.mapping.layer import MacLayer
 from hwsim.network.graph import Graph, Node, Tensor
 
 Arrays = dict[str, NDArray[Any]]
-_REALS = ("weight_scale", "float_weight", "float_bias")
+PLAIN = {"op", "stride", "dilation", "padding", "groups", "clamp", "activation", "bias_bits"}
+_REALS = ("weight_scale", "float_weight", "float_bias", "real_bias")
 
 __all__ = ["load", "save"]
 
@@ -163,7 +164,7 @@ def _layer(record: LayerRecord, name: str, reader: _Reader) -> MacLayer:
         real = field in _REALS
         arrays[field] = None if array is None else reader.take(array, f"{name}.{field}", real=real)
     form = _format(record.weight_format, f"{name}.weight_format", reader.where)
-    plain = record.model_dump(include={"op", "stride", "dilation", "padding", "groups", "clamp"})
+    plain = record.model_dump(include=PLAIN)
     return MacLayer(**plain, **arrays, weight_format=form)  # type: ignore[arg-type]
 
 

@@ -11,7 +11,12 @@ from hwsim.mapping.layer import MacLayer
 from hwsim.mapping.lowering import output_shape
 from hwsim.network.graph import Graph, Node, Tensor
 
-_WEIGHT_AXES = {"conv_2d": 4, "depthwise_conv_2d": 4, "fully_connected": 2}
+_WEIGHT_AXES = {
+    "conv_2d": 4,
+    "depthwise_conv_2d": 4,
+    "fully_connected": 2,
+    "transpose_conv_2d": 4,
+}
 
 
 def check(graph: Graph, where: str) -> None:
@@ -128,6 +133,12 @@ def check_weight(
         raise ModelError.at(where, f"{name}.groups", layer.groups, f"must divide {weight[0]}")
     if layer.op == "depthwise_conv_2d" and weight[-1] != 1:
         raise ModelError.at(where, f"{name}.weight.shape", weight, "must end in 1: depthwise")
+    transposed = layer.op == "transpose_conv_2d"
+    if transposed and (layer.groups, layer.dilation) != (1, (1, 1)):
+        value = (layer.groups, layer.dilation)
+        raise ModelError.at(where, f"{name}.groups, dilation", value, "must be 1: transposed")
+    if not transposed and min(margin for pair in layer.padding for margin in pair) < 0:
+        raise ModelError.at(where, f"{name}.padding", layer.padding, "must be 0 or more")
 
 
 def check_channels(layer: MacLayer, channels: int, name: str, where: str) -> None:
@@ -158,7 +169,10 @@ def check_float(layer: MacLayer, name: str, where: str) -> None:
     pairs = (
         ("float_weight", layer.float_weight, layer.weight.shape),
         ("float_bias", layer.float_bias, layer.weight.shape[:1]),
+        ("real_bias", layer.real_bias, layer.weight.shape[:1]),
     )
+    if layer.bias is not None and layer.real_bias is not None:
+        raise ModelError.at(where, f"{name}.real_bias", "there", "must be absent beside bias")
     for field, values, shape in pairs:
         if values is None:
             continue

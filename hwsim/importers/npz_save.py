@@ -13,7 +13,7 @@ from hwsim.arith.formats import IntFormat
 from hwsim.errors import ModelError
 from hwsim.importers.arrays import write_npz
 from hwsim.importers.npz_checks import check
-from hwsim.importers.npz_schema import LAYER_ARRAYS, SCHEMA, parse
+from hwsim.importers.npz_schema import LAYER_ARRAYS, OPTIONAL_ARRAYS, SCHEMA, parse
 from hwsim.mapping.layer import MacLayer
 from hwsim.network.graph import Graph, Node, Tensor
 
@@ -108,9 +108,14 @@ def _layer_json(layer: MacLayer, number: int, arrays: Arrays) -> dict[str, Any]:
         "groups": int(layer.groups),
         "clamp": [None if bound is None else int(bound) for bound in layer.clamp],
     }
+    if layer.activation != "none":
+        document["activation"] = layer.activation
+    if layer.bias_bits is not None:
+        document["bias_bits"] = int(layer.bias_bits)
     for field in LAYER_ARRAYS:
         values = getattr(layer, field)
-        document[field] = None if values is None else f"node{number}.{field}"
+        if values is not None or field not in OPTIONAL_ARRAYS:
+            document[field] = None if values is None else f"node{number}.{field}"
         if values is not None:
             arrays[f"node{number}.{field}"] = narrowest(values)
     return document

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
 from hwsim.errors import ModelError
+from hwsim.mapping.layer import Activation, MacOp
 
 SCHEMA = "hwsim-graph-1"
 SCHEMA_FILE = Path(__file__).with_name("npz_schema.json")
@@ -19,13 +20,16 @@ LAYER_ARRAYS = (
     "bias",
     "float_weight",
     "float_bias",
+    "real_bias",
 )
 """Fields of a layer that name arrays."""
+OPTIONAL_ARRAYS = frozenset({"real_bias"})
+"""Those of them that are written only where the layer has them."""
 
-Name = Annotated[str, Field(max_length=1000, pattern=r"^[^\x00-\x1f\x7f]+$")]  # one line
+Name = Annotated[str, Field(max_length=10_000, pattern=r"^[^\x00-\x1f\x7f]+$")]  # one line
 Int64 = Annotated[int, Field(ge=-(1 << 63), le=(1 << 63) - 1)]
 Extent = Annotated[int, Field(ge=1, le=1 << 31)]
-Margin = Annotated[int, Field(ge=0, le=1 << 16)]
+Margin = Annotated[int, Field(ge=-(1 << 16), le=1 << 16)]  # below 0: transpose_conv_2d alone
 Step = Annotated[int, Field(ge=1, le=1 << 16)]
 
 
@@ -56,7 +60,7 @@ class TensorRecord(Record):
 class LayerRecord(Record):
     """A ``MacLayer``; weight, scales, zero points, bias and float parameters name arrays."""
 
-    op: Literal["conv_2d", "depthwise_conv_2d", "fully_connected", "batch_matmul"]
+    op: MacOp
     weight: Name | None
     weight_format: FormatRecord
     weight_scale: Name
@@ -67,8 +71,11 @@ class LayerRecord(Record):
     padding: tuple[tuple[Margin, Margin], tuple[Margin, Margin]] = ((0, 0), (0, 0))
     groups: Extent = 1
     clamp: tuple[Int64 | None, Int64 | None] = (None, None)
+    activation: Activation = "none"
     float_weight: Name | None = None
     float_bias: Name | None = None
+    bias_bits: Annotated[int, Field(ge=1, le=64)] | None = None
+    real_bias: Name | None = None
 
 
 class NodeRecord(Record):

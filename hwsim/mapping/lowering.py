@@ -3,11 +3,16 @@
 m = output pixel of one image (row-major), n = output channel of the group, k over
 ``array.k_order`` (default ``[ky, kx, ic]``, the last is fastest). Padding taps are MACs with the
 input's zero point. Works on codes and on the float twin's real values alike.
+
+A transposed convolution is the convolution of stride 1 that it equals (`as_convolution`): zeros
+between the input's pixels, the kernel turned by 180 degrees. Its k therefore runs from the kernel's
+last tap to its first, and inserted zeros are MACs as padding is.
 """
 
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -22,7 +27,7 @@ _AXIS = {"ky": 0, "kx": 1, "ic": 2}
 
 def kernel_size(layer: MacLayer) -> tuple[int, int]:
     """ky, kx of a convolution; 1, 1 of everything else."""
-    if layer.weight is not None and layer.op in ("conv_2d", "depthwise_conv_2d"):
+    if layer.weight is not None and layer.op.endswith("conv_2d"):
         return layer.weight.shape[1], layer.weight.shape[2]
     return 1, 1
 
@@ -33,12 +38,16 @@ def output_shape(layer: MacLayer, shape: tuple[int, ...]) -> tuple[int, ...]:
     ::
 
         oy = (iy + top + bottom - ((ky - 1) * dilation_y + 1)) // stride_y + 1
+        oy = (iy - 1) * stride_y + ky - top - bottom                # transpose_conv_2d
 
     fully_connected keeps leading axes: ``(..., ic) -> (..., oc)``.
     """
     assert layer.weight is not None
     if layer.op == "fully_connected":
         return (*shape[:-1], layer.weight.shape[0])
+    if layer.op == "transpose_conv_2d":
+        inserted = [(n - 1) * s + 1 for n, s in zip(shape[:2], layer.stride, strict=True)]
+        return output_shape(as_convolution(layer), (*inserted, shape[2]))
     sizes = []
     for axis in (0, 1):
         reach = (kernel_size(layer)[axis] - 1) * layer.dilation[axis] + 1
@@ -49,6 +58,38 @@ def output_shape(layer: MacLayer, shape: tuple[int, ...]) -> tuple[int, ...]:
             )
         sizes.append((padded - reach) // layer.stride[axis] + 1)
     return (*sizes, layer.weight.shape[0])
+
+
+def as_convolution(layer: MacLayer) -> MacLayer:
+    """The convolution of the zero-inserted input that a transpose_conv_2d equals.
+
+    ::
+
+        padding' = kernel - 1 - padding,  stride' = 1
+
+    `weight_matrix` turns its kernel:
+    ``weight'[o, j, i, c] = weight[o, ky - 1 - j, kx - 1 - i, c]``.
+    """
+    assert layer.weight is not None
+    (top, bottom), (left, right) = layer.padding
+    if max(top, bottom) >= layer.weight.shape[1] or max(left, right) >= layer.weight.shape[2]:
+        raise ModelError.at("model", "padding", layer.padding, "must be smaller than the kernel")
+    y, x = layer.weight.shape[1] - 1, layer.weight.shape[2] - 1
+    padding = ((y - top, y - bottom), (x - left, x - right))
+    return replace(layer, op="conv_2d", stride=(1, 1), padding=padding)
+
+
+def zero_inserted(x: NDArray[Any], stride: tuple[int, int], zero: float) -> NDArray[Any]:
+    """Images with ``stride - 1`` pixels of real 0 between neighbours.
+
+    >>> zero_inserted(np.array([1, 2]).reshape(1, 1, 2, 1), (1, 3), 0).ravel()
+    array([1, 0, 0, 2])
+    """
+    samples, height, width, channels = x.shape
+    size = ((height - 1) * stride[0] + 1, (width - 1) * stride[1] + 1)
+    spread = np.full((samples, *size, channels), zero, x.dtype)
+    spread[:, :: stride[0], :: stride[1]] = x
+    return spread
 
 
 def im2col(x: NDArray[Any], layer: MacLayer, k_order: list[str], pad_value: float) -> NDArray[Any]:
@@ -64,6 +105,8 @@ def im2col(x: NDArray[Any], layer: MacLayer, k_order: list[str], pad_value: floa
     if layer.op == "fully_connected":
         rows = math.prod(x.shape[1:-1])
         return x.reshape(samples, 1, rows, x.shape[-1])
+    if layer.op == "transpose_conv_2d":
+        x, layer = zero_inserted(x, layer.stride, pad_value), as_convolution(layer)
     oy, ox, _ = output_shape(layer, x.shape[1:])
     ky, kx = kernel_size(layer)
     image = x.transpose(0, 3, 1, 2)
@@ -86,6 +129,8 @@ def weight_matrix(weight: NDArray[Any], layer: MacLayer, k_order: list[str]) -> 
     """Weights as columns of shape (G, K, N), k in the order that `im2col` uses."""
     if layer.op == "fully_connected":
         return np.ascontiguousarray(weight.T[None])
+    if layer.op == "transpose_conv_2d":
+        weight = weight[:, ::-1, ::-1]
     groups = layer.groups
     oc, ky, kx, ic = weight.shape
     split = weight.reshape(groups, oc // groups, ky, kx, ic)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from hwsim.arith.activation import code_bounds
 from hwsim.arith.formats import IntFormat
 from hwsim.array import datapath as datapaths
 from hwsim.array import requantizer as requantizers
@@ -19,7 +20,9 @@ from hwsim.array.dataflow import Schedule
 from hwsim.array.datapath import Bias
 from hwsim.array.gemm import Datapath, Gemm
 from hwsim.array.requantizer import Requantizer
-from hwsim.array.specification import Machine
+from hwsim.array.specification import Machine, RequantizeSpec
+from hwsim.mapping.bias import place_bias
+from hwsim.mapping.layer import Clamp
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,13 +35,18 @@ class OutputSide:
     output_scale: float
     zero_point: int
     output: IntFormat
-    clamp: tuple[int | None, int | None]
+    clamp: Clamp
     activation_bits: int
+    real_bias: NDArray[np.float64] | None = None  # (G * N,), where the model has no integers for it
+    activation: str = "none"  # by name: the machine makes its bounds
 
 
 @dataclass(frozen=True, eq=False)
 class PreparedLayer:
-    """One layer on one machine; ``machine`` is resolved for this layer (overrides applied)."""
+    """One layer on one machine; ``machine`` is resolved for this layer (overrides applied).
+
+    ``gemm.bias`` is what the accumulator adds: None where the scheme adds a real bias.
+    """
 
     gemm: Gemm
     machine: Machine
@@ -57,26 +65,58 @@ def prepare(gemm: Gemm, side: OutputSide, machine: Machine, where: str) -> Prepa
     ConfigError
         The layer does not go with the machine.
     """
-    _, groups, m, k, n = gemm.shape
+    policy = SUMS if gives_sums(side) else machine.policy(side.op, side.activation_bits)
+    scales = (side.input_scale, side.weight_scale)
+    gemm, real_bias = place_bias(gemm, side.real_bias, scales, policy, machine, where)
     datapath, bias = datapaths.build(gemm, machine, where)
-    schedule = Schedule(machine.array, groups, m, k, n)
+    schedule = Schedule.of(machine, gemm.shape)
     if side.op == "batch_matmul":
         bounds = matmul_bounds(gemm, machine, schedule, where)
     else:
         bounds = layer_bounds(gemm, machine, datapath, schedule)
     requantizer = requantizers.build(
-        machine.policy(side.op, side.activation_bits),
+        policy,
         input_scale=side.input_scale,
         weight_scale=side.weight_scale,
         output_scale=side.output_scale,
         zero_point=side.zero_point,
         output=side.output,
-        clamp=side.clamp,
+        clamp=narrower(side.clamp, bounds_of(side, policy, machine)),
         accumulator=final_range(bounds, datapath, bias),
+        real_bias=real_bias,
         columns=machine.array.cols,
         where=where,
     )
     return PreparedLayer(gemm, machine, datapath, bias, schedule, bounds, requantizer)
+
+
+def gives_sums(side: OutputSide) -> bool:
+    """Whether the output's codes are the sums themselves: int32 at ``sx * sw``, zero point 0.
+
+    Such a layer has no requantization, so no rule of the machine applies to it.
+    """
+    same = (side.weight_scale * side.input_scale == side.output_scale).all()
+    return bool(same) and side.zero_point == 0 and side.output == IntFormat(32)
+
+
+SUMS = RequantizeSpec(scheme="multiplier_shift", multiplier_bits=31, rounding="floor")
+"""Times 1, exactly."""
+
+
+def bounds_of(side: OutputSide, policy: RequantizeSpec, machine: Machine) -> Clamp:
+    """The fused activation in output codes, by the policy's rule, else the machine's."""
+    rule = policy.activation_bounds or machine.output.activation_bounds
+    return code_bounds(rule, side.activation, side.output_scale, side.zero_point, side.output)
+
+
+def narrower(a: Clamp, b: Clamp) -> Clamp:
+    """The clamp that holds both, None where neither has a bound.
+
+    >>> narrower((None, 5), (0, 9))
+    (0, 5)
+    """
+    los, his = ([x for x in ends if x is not None] for ends in zip(a, b, strict=True))
+    return max(los, default=None), min(his, default=None)
 
 
 def matmul_bounds(gemm: Gemm, machine: Machine, schedule: Schedule, where: str) -> Bounds:

@@ -11,7 +11,7 @@ from hwsim.array.dataflow import Schedule
 from hwsim.array.engines import ENGINES
 from hwsim.array.gemm import Datapath, Gemm, Ints
 from hwsim.array.ledger import EventList, Execution, Place, RegisterLedger
-from hwsim.array.requantizer import Requantized
+from hwsim.array.requantizer_stages import Requantized
 from hwsim.array.specification import Machine
 from hwsim.errors import TrapError
 from hwsim.mapping.prepare import OutputSide, PreparedLayer, prepare

@@ -2,14 +2,18 @@
 
 Layers on the array use their trained float parameters where the model has them, else the
 dequantized ones, ``w = sw * (code - zw)`` and ``b = sx * sw * code``. Activations clamp at their
-exact real bounds (``network/ops/activation.py``); no format clips anything.
+exact real bounds (``network/ops/activation.py``); no format clips anything. A float graph, whose
+layers have no codes, runs here and on no machine.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from hwsim.mapping.layer import MacLayer
 from hwsim.mapping.lowering import im2col, output_shape, to_tensor, weight_matrix
@@ -67,25 +71,26 @@ def run_node(graph: Graph, node: Node, operands: list[Reals]) -> Reals:
 
 def real_parameters(layer: MacLayer, input_scale: float) -> tuple[Reals, Reals]:
     """Weight and bias (zeros where there is none) in real values; channels are weight's axis 0."""
-    assert layer.weight is not None
-    channels = layer.weight.shape[0]
-    scale = np.broadcast_to(layer.weight_scale, (channels,)).astype(np.float64)
-    zero = np.broadcast_to(layer.weight_zero_point, (channels,))
     weight = layer.float_weight
     if weight is None:
-        per_channel = (channels,) + (1,) * (layer.weight.ndim - 1)
-        steps = layer.weight.astype(np.int64) - zero.reshape(per_channel)
-        weight = steps * scale.reshape(per_channel)
-    if layer.float_bias is not None:
-        return weight, layer.float_bias
+        assert layer.weight is not None
+        axes = (-1,) + (1,) * (layer.weight.ndim - 1)
+        steps = layer.weight.astype(np.int64) - layer.weight_zero_point.reshape(axes)
+        weight = steps * layer.weight_scale.astype(np.float64).reshape(axes)
+    channels = weight.shape[0]
+    for real in (layer.float_bias, layer.real_bias):
+        if real is not None:
+            return weight, real
     if layer.bias is None:
         return weight, np.zeros(channels)
-    return weight, layer.bias * (input_scale * scale)
+    return weight, layer.bias * (input_scale * layer.weight_scale.astype(np.float64))
 
 
 def _layer(layer: MacLayer, x: Reals, input_scale: float) -> Reals:
     """A convolution or linear layer before its activation; padding taps hold real 0."""
     weight, bias = real_parameters(layer, input_scale)
+    shaped: NDArray[Any] = weight  # below, a layer's weight is only asked for its shape
+    layer = replace(layer, weight=shaped)
     columns = weight_matrix(weight, layer, K_ORDER)
     groups, k, n = columns.shape
     shape = output_shape(layer, x.shape[1:])

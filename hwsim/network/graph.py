@@ -40,6 +40,12 @@ class Node:
     layer: MacLayer | None = None
     attributes: Mapping[str, Any] = field(default_factory=dict)
 
+    @property
+    def is_real_layer(self) -> bool:
+        """Whether it is a layer with real weights and no codes: it runs beside the array."""
+        layer = self.layer
+        return layer is not None and layer.weight is None and layer.float_weight is not None
+
 
 @dataclass(frozen=True, eq=False)
 class Graph:
@@ -55,8 +61,14 @@ class Graph:
 
     @property
     def mac_nodes(self) -> tuple[Node, ...]:
-        """Nodes that run on the array."""
-        return tuple(node for node in self.nodes if node.layer is not None)
+        """Nodes that run on the array; of a float network those that will, once quantized."""
+        layers = tuple(node for node in self.nodes if node.layer is not None)
+        return tuple(node for node in layers if not node.is_real_layer) or layers
+
+    @property
+    def is_float(self) -> bool:
+        """Whether there are layers, and none of them has codes."""
+        return any(node.is_real_layer for node in self.mac_nodes)
 
     @property
     def has_original_float(self) -> bool:

@@ -12,11 +12,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hwsim.array.conditions import LayerFacts
 from hwsim.array.gemm import Gemm, Ints
 from hwsim.array.overrides import for_layer
 from hwsim.array.specification import Machine
 from hwsim.errors import UnsupportedError
-from hwsim.mapping.lowering import lower, lower_matmul, per_channel, to_tensor
+from hwsim.mapping.lowering import kernel_size, lower, lower_matmul, per_channel, to_tensor
 from hwsim.mapping.prepare import OutputSide, PreparedLayer, prepare
 from hwsim.network.graph import Graph, Node, Tensor
 
@@ -37,6 +38,44 @@ def layer_gemms(
     ranges = (a_range, code_range(other, node.name))
     for sample, (a, b) in enumerate(zip(inputs[0], inputs[1], strict=True)):
         yield sample, lower_matmul(a, b, (tensor.zero_point, other.zero_point), ranges)
+
+
+def refuse_float(graph: Graph) -> None:
+    """A network whose layers have real weights and no codes runs on no machine.
+
+    Raises
+    ------
+    UnsupportedError
+        In the network's name.
+    """
+    if graph.is_float:
+        must = "must be quantized first (hwsim quantize)"
+        raise UnsupportedError.at(graph.name, "model", "float", must)
+
+
+def layer_facts(graph: Graph, node: Node) -> LayerFacts:
+    """What a machine may know of a layer to choose its words."""
+    layer, source = node.layer, graph.tensors[node.inputs[0]]
+    assert layer is not None
+    refuse_float(graph)
+    other = layer.weight_format
+    if layer.weight is None:
+        other = graph.tensors[node.inputs[1]].format or other
+    if source.format is None:
+        raise UnsupportedError.at(node.name, source.name, "real values", "must be quantized here")
+    return LayerFacts(
+        name=node.name,
+        op=layer.op,
+        kernel=kernel_size(layer),
+        padding=layer.padding,
+        channels=source.shape[-1],
+        outputs=graph.tensors[node.output].shape[-1],
+        groups=layer.groups,
+        activation=source.format,
+        weight=other,
+        bias_bits=layer.bias_bits,
+        per_channel=layer.weight_scale.size > 1,
+    )
 
 
 def code_range(tensor: Tensor, where: str) -> tuple[int, int]:
@@ -69,6 +108,8 @@ def output_side(graph: Graph, node: Node) -> OutputSide:
         output=output.format,
         clamp=layer.clamp,
         activation_bits=source.format.bits,
+        activation=layer.activation,
+        real_bias=layer.real_bias,
     )
 
 
@@ -100,7 +141,7 @@ def prepare_without_input(graph: Graph, node: Node, machine: Machine) -> Prepare
     ConfigError, UnsupportedError
         They do not go together.
     """
-    own = for_layer(machine, node.name)
+    own = for_layer(machine, layer_facts(graph, node))
     samples = 1 if node.op == "batch_matmul" else 0
     tensors = [graph.tensors[name] for name in node.inputs]
     zeros = [np.full((samples, *tensor.shape), tensor.zero_point) for tensor in tensors]

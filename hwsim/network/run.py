@@ -18,15 +18,17 @@ from hwsim.array.ledger import EventList
 from hwsim.array.overrides import for_layer
 from hwsim.array.specification import Machine
 from hwsim.mapping.run import LayerLedger, LayerRun, run_layer
+from hwsim.network.beside import is_beside, run_beside
 from hwsim.network.graph import Graph, Node
 from hwsim.network.layers import (
     codes_of,
+    layer_facts,
     layer_gemms,
     layer_output,
     output_side,
     prepare_without_input,
+    refuse_float,
 )
-from hwsim.network.ops import operator_function
 
 Progress = Callable[[int, int, str], None]
 BATCH_TAPS = 1 << 23  # operand codes of one layer held at once
@@ -85,10 +87,10 @@ def run(
     TrapError
         A register with ``overflow: trap`` overflowed.
     """
+    refuse_float(graph)
     for node in graph.nodes:
-        if node.layer is None:
-            operator = operator_function(node.op, node.name)
-            operator(node, graph.tensors, nothing(graph, node), machine)
+        if is_beside(node):
+            run_beside(graph, node, nothing(graph, node), machine)
         else:
             prepare_without_input(graph, node, machine)
     samples = len(next(iter(inputs.values())))
@@ -143,14 +145,13 @@ def _run_node(
     ours = [codes_of(graph, hardware, name) for name in node.inputs]
     theirs = [codes_of(graph, exact, name) for name in node.inputs]
     same = all(a is b or np.array_equal(a, b) for a, b in zip(ours, theirs, strict=True))
-    if node.layer is None:
-        operator = operator_function(node.op, node.name)
-        hardware[node.output] = operator(node, graph.tensors, ours, machine)
+    if is_beside(node):
+        hardware[node.output] = run_beside(graph, node, ours, machine)
         exact[node.output] = (
-            hardware[node.output] if same else operator(node, graph.tensors, theirs, machine)
+            hardware[node.output] if same else run_beside(graph, node, theirs, machine)
         )
         return
-    machine = for_layer(machine, node.name)
+    machine = for_layer(machine, layer_facts(graph, node))
     runs = []
     for offset, gemm in layer_gemms(graph, node, ours, machine):
         run = run_layer(

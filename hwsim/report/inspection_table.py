@@ -1,143 +1,213 @@
-"""``hwsim inspect`` for the console: a line a node, or one layer's facts in full."""
+"""``hwsim inspect`` for the console: the network in one screen of 100 characters.
+
+The head says what file it is; one table says what the network is, one what the machine does with
+its layers; sentences say what is common to many layers, and what bites.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from rich.console import Group
+from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
 from hwsim.report import words
+from hwsim.report.inspection_words import (
+    bias_sentence,
+    requantizer_sentence,
+    shape,
+    span,
+    tensor_text,
+    weight_sentence,
+)
 from hwsim.report.tables import text_table
 
 Entry = Mapping[str, Any]
-_HEADINGS = ["layer", "operator", "output", "K", "MACs", "cycles", "acc", "needs", "shift"]
+NETWORK = ["layer", "operator", "output", "scale", "zero", "K", "MACs", "cycles"]
+FLOAT = ["layer", "operator", "input", "output", "K", "MACs"]
+MACHINE = ["layer", "weights", "scale", "zero", "bias", "multiplier", "shift", "acc", "needs"]
+ZERO = MACHINE.index("zero")
+NAMED = 3  # layers that a sentence names
 
 
-def network(entries: Sequence[Entry], model: str, machine: str) -> Group:
-    """All nodes in execution order, and below them what bites.
+def network(entries: Sequence[Entry], model: Entry, machine: str) -> Group:
+    """All nodes in execution order, what the machine does with its layers, and what bites.
 
-    ``acc``: bits of the accumulator; ``needs``: bits for these weights and any input; ``shift``: of
-    the requantizer, least to largest over the channels. ``–``: beside the array.
+    ``acc``: bits of the accumulator; ``needs``: bits for these weights and any input. Ranges are
+    least to largest over the channels. ``–``: beside the array, or there is none.
     """
     array = [entry for entry in entries if entry["runs"] == "array"]
-    title = words.printable(f"{model} on {machine}")
-    schemes = {entry["scheme"]: "" for entry in array}
-    lines = [f"{entry['name']}: {text}" for entry in array for text in entry["warnings"]]
-    return Group(
-        Text(title, style="bold"),
-        text_table(_HEADINGS, [_row(entry) for entry in entries], text_columns=3),
-        Text(_totals(entries, array)),
-        *([Text(f"Requantized by {words.listing(list(schemes))}.")] if schemes else []),
-        *(Text(words.printable(line), style="yellow") for line in lines),
-    )
+    coded = [entry for entry in entries if entry["runs"] in ("array", "refused")]
+    parts: list[RenderableType] = [*_head(model, machine), Text()]
+    if any(entry["runs"] == "float" for entry in entries):
+        parts.append(text_table(FLOAT, [_float_row(entry) for entry in entries], text_columns=4))
+    else:
+        parts.append(text_table(NETWORK, [_row(entry) for entry in entries], text_columns=3))
+    if coded:
+        parts += [Text(), _machine_table(coded)]
+    parts += [Text(), Text(_totals(entries, array))]
+    parts += [Text(words.printable(line)) for line in _common(coded)]
+    parts += [Text(words.printable(line), style="yellow") for line in bites(entries)]
+    return Group(*parts)
+
+
+def _head(model: Entry, machine: str) -> list[Text]:
+    """What the file is, and the network's ends."""
+    on = "" if model["formats"].startswith("float") else f" on {machine}"
+    lines = [Text(words.printable(model["name"] + on), style="bold")]
+    lines.append(Text(words.printable(f"{model['kind']}; {model['formats']}")))
+    if model["note"]:
+        lines.append(Text(words.printable(model["note"])))
+    for end in ("input", "output"):
+        lines += [
+            Text(words.printable(f"{end:7}{tensor_text(tensor, letters=24)}"))
+            for tensor in model[f"{end}s"]
+        ]
+    return lines
+
+
+def _product(entry: Entry) -> list[str]:
+    """K and MACs of a layer."""
+    if "k" not in entry:
+        return [words.NONE] * 2
+    groups = f"{entry['groups']}·" if entry["groups"] > 1 else ""
+    return [f"{groups}{entry['k']}", words.metric(entry["macs"])]
 
 
 def _row(entry: Entry) -> list[str | Text]:
-    output = f"{shape(entry['output'])} {entry['output']['format']}"
-    if entry["runs"] != "array":
-        return [entry["name"], entry["op"], output, *[words.NONE] * 6]
-    width = entry["width"]
-    short = width["weight_bits"] > width["accumulator_bits"]
+    output = entry["output"]
+    coded = output["format"] != "float"
     return [
         entry["name"],
         entry["op"],
-        output,
-        str(entry["k"]),
-        words.metric(entry["macs"]),
-        words.metric(entry["cycles"]),
-        str(width["accumulator_bits"]),
-        Text(str(width["weight_bits"]), style="red" if short else ""),
-        span(entry["shift"]),
+        f"{shape(output)} {output['format']}",
+        f"{output['scale']:.4g}" if coded else words.NONE,
+        str(output["zero_point"]) if coded else words.NONE,
+        *_product(entry),
+        words.metric(entry.get("cycles")),
     ]
 
 
+def _float_row(entry: Entry) -> list[str | Text]:
+    source = " + ".join(shape(tensor) for tensor in entry["inputs"])
+    return [entry["name"], entry["op"], source, shape(entry["output"]), *_product(entry)]
+
+
+def _machine_table(layers: Sequence[Entry]) -> Table:
+    """A line a layer; the weights' zero points have a column where any of them is not 0."""
+    rows, headings = [_machine_row(entry) for entry in layers], MACHINE
+    if not any(any(entry["weight"]["zero_point"]) for entry in layers):
+        headings = headings[:ZERO] + headings[ZERO + 1 :]
+        rows = [row[:ZERO] + row[ZERO + 1 :] for row in rows]
+    return text_table(headings, rows, text_columns=2)
+
+
+def _machine_row(entry: Entry) -> list[str | Text]:
+    bias, weight = entry["bias"], entry["weight"]
+    model: list[str | Text] = [
+        entry["name"],
+        weight["format"],
+        span(weight["scale"], 3),
+        span(weight["zero_point"]),
+        words.NONE if bias is None else _bias_span(bias),
+    ]
+    if entry["runs"] == "refused":
+        return [*model, *[words.NONE] * 4]
+    width = entry["width"]
+    short = width["weight_bits"] > width["accumulator_bits"]
+    real = entry["form"] == "real"
+    return [
+        *model,
+        span(entry["real_scale"], 3) if real else _metric_span(entry["multiplier"]),
+        words.NONE if real else span(entry["shift"]),
+        str(width["accumulator_bits"]),
+        Text(str(width["weight_bits"]), style="red" if short else ""),
+    ]
+
+
+def _bias_span(bias: Entry) -> str:
+    return span(bias["range"], 3) if bias["format"] == "real" else _metric_span(bias["range"])
+
+
+def _metric_span(values: Sequence[int]) -> str:
+    """Least and largest integer, in thousands, millions, ...
+
+    >>> _metric_span([-36675, 8]), _metric_span([128, 128])
+    ('-36.7k..8', '128')
+    """
+    texts = [words.metric(value).replace(" ", "") for value in values]
+    return words.NONE if not texts else texts[0] if len({*texts}) == 1 else "..".join(texts)
+
+
 def _totals(entries: Sequence[Entry], array: Sequence[Entry]) -> str:
-    parts = [f"{len(array)} of {words.several(len(entries), 'node')} on the array"]
-    parts.append(f"{words.metric(sum(entry['macs'] for entry in array))} MACs an image")
+    layers = [entry for entry in entries if "k" in entry]
+    macs = f"{words.metric(sum(entry['macs'] for entry in layers))} MACs an image"
+    if any(entry["runs"] == "float" for entry in layers):
+        of = f"{words.several(len(layers), 'layer')} of {words.several(len(entries), 'node')}"
+        return f"{of}; {macs}; float: quantize first (hwsim quantize MODEL --data FILE)."
+    parts = [f"{len(array)} of {words.several(len(entries), 'node')} on the array", macs]
     if array and array[0]["cycles"] is not None:
         parts.append(f"{words.metric(sum(entry['cycles'] for entry in array))} cycles")
     return "; ".join(parts) + "."
 
 
-def shape(tensor: Entry) -> str:
-    """A shape as it is spoken.
+def _common(layers: Sequence[Entry]) -> list[str]:
+    """Sentences that hold for many layers: weights, biases, requantizers."""
+    lines = []
+    for title, sentence in (
+        ("Weights", weight_sentence),
+        ("Bias", bias_sentence),
+        ("Requantizer", requantizer_sentence),
+    ):
+        groups: dict[str, list[str]] = {}
+        for entry in layers:
+            if "scheme" in entry or sentence is not requantizer_sentence:
+                groups.setdefault(sentence(entry), []).append(entry["name"])
+        for text, names in groups.items():
+            where = "" if len(groups) == 1 else f" ({some(names)})"
+            lines.append(f"{title}: {text}{where}.")
+    return lines
 
-    >>> shape({"shape": [8, 8, 16]}), shape({"shape": []})
-    ('8×8×16', 'scalar')
+
+def some(names: Sequence[str]) -> str:
+    """Layers by name, or by their number where there are many.
+
+    >>> some(["a"]), some(["a", "b", "c", "d"])
+    ('a', '4 layers, a to d')
     """
-    return "×".join(map(str, tensor["shape"])) or "scalar"
+    if len(names) > NAMED:
+        ends = [words.shortened(name, 28) for name in (names[0], names[-1])]
+        return f"{len(names)} layers, {ends[0]} to {ends[1]}"
+    return ", ".join(words.shortened(name, 28) for name in names)
 
 
-def span(values: Sequence[float]) -> str:
-    """Least and largest value, or the only one.
-
-    >>> span([38, 40]), span([7, 7]), span([])
-    ('38..40', '7', '–')
-    """
-    if not values:
-        return words.NONE
-    least, largest = (f"{v:.6g}" if isinstance(v, float) else str(v) for v in values)
-    return least if least == largest else f"{least}..{largest}"
-
-
-def layer(entry: Entry) -> Group:
-    """One node: every number that `hwsim.analysis.inspection.inspect` knows of it."""
-    table = Table(box=None, show_header=False, padding=(0, 2, 0, 0), pad_edge=False)
-    for name, text in facts(entry):
-        table.add_row(Text(name, style="bold"), Text(words.printable(text)))
-    where = "on the array" if entry["runs"] == "array" else "beside the array"
-    return Group(Text(words.printable(f"{entry['name']}  ({entry['op']}, {where})")), table)
+def bites(entries: Sequence[Entry]) -> list[str]:
+    """Every warning once, with the layers that it holds for; counts are of all layers' channels."""
+    channels = sum(entry.get("channels", 0) for entry in entries)
+    groups: dict[tuple[str, str], list[tuple[str, Entry]]] = {}
+    for entry in entries:
+        for finding in entry.get("findings", ()):
+            key = (finding["kind"], finding["what"])
+            groups.setdefault(key, []).append((entry["name"], finding))
+    return [_bite(kind, what, found, channels) for (kind, what), found in groups.items()]
 
 
-def facts(entry: Entry) -> list[tuple[str, str]]:
-    """Name and sentence of every fact of one node."""
-    found = [("input", _tensor(tensor)) for tensor in entry["inputs"]]
-    found.append(("output", _tensor(entry["output"])))
-    if entry["runs"] != "array":
-        return found
-    groups = f", {entry['groups']} groups" if entry["groups"] > 1 else ""
-    clocks = "" if entry["cycles"] is None else f", {words.count(entry['cycles'])} cycles"
-    found.append(("weight", _weight(entry["weight"])))
-    found.append(("bias", _bias(entry["bias"])))
-    found.append(("product", f"K {entry['k']}{groups}, {words.count(entry['macs'])} MACs{clocks}"))
-    found.append(("requantizer", _requantizer(entry)))
-    width = entry["width"]
-    if width["chain"] is not None:
-        found.append(("chain", _register(width["chain"], width["chain"]["bits"])))
-    found.append(("accumulator", _register(width, width["accumulator_bits"])))
-    return found + [("warning", text) for text in entry["warnings"]]
-
-
-def _tensor(tensor: Entry) -> str:
-    text = f"{tensor['name']}, {shape(tensor)} {tensor['format']}"
-    if tensor["format"] == "float":
-        return text
-    return f"{text}, scale {tensor['scale']:.8g}, zero point {tensor['zero_point']}"
-
-
-def _weight(weight: Entry) -> str:
-    extents = "" if weight["shape"] is None else f"{shape(weight)} "
-    scales = f"scale per {weight['per']} {span(weight['scale'])}"
-    return f"{extents}{weight['format']}, {scales}, zero point {span(weight['zero_point'])}"
-
-
-def _bias(bias: Entry | None) -> str:
-    if bias is None:
-        return "none"
-    when = {"preload": "before the first product", "last": "after the last product"}[bias["when"]]
-    return f"{bias['format']}, codes {span(bias['range'])}, added {when}"
-
-
-def _requantizer(entry: Entry) -> str:
-    text = f"{entry['scheme']}, real scale {span(entry['real_scale'])}"
-    if entry["multiplier"]:
-        text += f", multiplier {span(entry['multiplier'])}"
-    return f"{text}, shift {span(entry['shift'])}" if entry["shift"] else text
-
-
-def _register(ladder: Entry, bits: int | list[int]) -> str:
-    needs = f"these weights need {ladder['weight_bits']}, any weights {ladder['type_bits']}"
-    return f"{words.chain_bits(bits)} bits, {ladder['overflow'].replace('_', ' ')}; {needs}"
+def _bite(kind: str, what: str, found: Sequence[tuple[str, Entry]], channels: int) -> str:
+    """One trouble of some layers."""
+    names = list(dict.fromkeys(name for name, _ in found))
+    if len(found) == 1:
+        return f"{names[0]}: {found[0][1]['text']}"
+    if found[0][1]["count"] is not None:
+        count = sum(finding["count"] for _, finding in found)
+        name, most = max(found, key=lambda pair: int(pair[1]["count"]))
+        most_text = f"most in {name}, {most['count']} of {most['of']}"
+        return f"{some(names)}: {words.count(count)} of {words.count(channels)} {what}; {most_text}"
+    if kind == "gain":
+        worst = max(finding["worst"] for _, finding in found)
+        return f"{some(names)}: requantization gain off by up to {worst:.1%}: {what}"
+    if kind == "activation_bound":
+        worst = max(finding["worst"] for _, finding in found)
+        return f"{some(names)}: {what}: the clamp is up to {worst:.2f} of a code beside them"
+    return f"{some(names)}: {what.replace('{layers}', 'them')}"

@@ -24,14 +24,14 @@ from numpy.typing import NDArray
 
 from hwsim.analysis.error import difference_lsb
 from hwsim.analysis.summary import Evidence
-from hwsim.array import datapath as datapaths
 from hwsim.array.gemm import Datapath
 from hwsim.array.ledger import EventList
 from hwsim.array.specification import Machine
 from hwsim.array.trace import TraceWindow, check_window, record
 from hwsim.errors import ConfigError, UnsupportedError
+from hwsim.mapping.prepare import prepare
 from hwsim.network.graph import Graph
-from hwsim.network.layers import codes_of, layer_gemms
+from hwsim.network.layers import codes_of, layer_gemms, output_side
 from hwsim.network.run import LayerResult
 from hwsim.report.files import npz_bytes, write_file
 from hwsim.report.trace_files import write_trace
@@ -188,4 +188,5 @@ def chosen(
             continue
         inputs = [codes_of(evidence.graph, codes, tensor) for tensor in result.node.inputs]
         _, gemm = next(layer_gemms(evidence.graph, result.node, inputs, result.machine))
-        yield result, datapaths.build(gemm, result.machine, name)[0], window
+        side = output_side(evidence.graph, result.node)
+        yield result, prepare(gemm, side, result.machine, name).datapath, window

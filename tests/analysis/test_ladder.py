@@ -138,8 +138,7 @@ def subtracting(machine):
 
 def executed(gemm, machine):
     datapath, _ = build(gemm, machine, "a layer")
-    _, groups, m, k, n = gemm.shape
-    return ENGINES["fast"](datapath, Schedule(machine.array, groups, m, k, n))
+    return ENGINES["fast"](datapath, Schedule.of(machine, datapath.shape))
 
 
 @laws

@@ -11,6 +11,7 @@ from oracles.rules import ROUNDINGS, rounded
 
 from hwsim.arith.formats import IntFormat
 from hwsim.arith.quantize import (
+    FORMS,
     SCALE_RULES,
     SYMMETRIC_RULES,
     Affine,
@@ -19,6 +20,7 @@ from hwsim.arith.quantize import (
     quantize,
     scale_of_range,
 )
+from hwsim.arith.real import fused_multiply_add
 from hwsim.arith.rounding import Rounding
 
 REALS = st.floats(-100.0, 100.0, width=32)
@@ -119,3 +121,47 @@ def test_unknown_words_are_refused():
         scale_of_range("absmax", 0.0, 1.0, 8)
     with pytest.raises(ValueError, match="reciprocal"):
         quantize(np.zeros(1), Affine(1.0, 0, IntFormat(8)), form="multiply")
+
+
+@pytest.mark.parametrize("scale", [0.5, 0.0371, 1 / 3])
+@pytest.mark.parametrize("zero_point", [0, 7, 120, 255])
+def test_fused_reciprocal_is_rounded_once_to_binary32(scale, zero_point):
+    """Ties, their neighbours in binary32, and any values: torch.quantize_per_tensor."""
+    rng = np.random.default_rng(zero_point)
+    ties = np.float32((np.arange(-130, 130) + 0.5 - zero_point) * scale)
+    near = [np.nextafter(ties, np.float32(end)) for end in (-np.inf, np.inf)]
+    x = np.concatenate(
+        [ties, *near, np.float32(rng.normal(0, 100 * scale, 300)), np.float32([1e-30])]
+    )
+    affine = Affine(scale, zero_point, IntFormat(8, signed=False))
+    codes, clips = quantize(x, affine, dtype=np.float32, form="fused_reciprocal")
+    inverse = nearest_float(1 / nearest_float(Fraction(scale), 24), 24)
+    exact = [nearest_float(Fraction(float(v)) * inverse + zero_point, 24) for v in x]
+    wanted = np.array([rounded(v, "half_even") for v in exact])
+    assert np.array_equal(codes, np.clip(wanted, 0, 255))
+    assert clips == np.count_nonzero((wanted < 0) | (wanted > 255))
+
+
+def test_fused_reciprocal_differs_from_the_zero_point_added_after():
+    """At a tie an odd zero point decides: 0.5 + 7 = 7.5 to 8, but 0.5 to 0, then 7."""
+    affine = Affine(1.0, 7, IntFormat(8, signed=False))
+    x = np.array([0.5], np.float32)
+    forms = {f: quantize(x, affine, dtype=np.float32, form=f)[0].item() for f in FORMS}
+    assert forms == {
+        "division": 7, "reciprocal": 7, "reciprocal_float64": 7, "fused_reciprocal": 8,
+    }  # fmt: skip
+
+
+def test_fused_multiply_add_sees_what_binary64_drops():
+    """Sums that lie 2**-46 above a tie of binary32, which binary64 alone would take for the tie."""
+    rng, found = np.random.default_rng(0), 0
+    while found < 12:
+        a = int(rng.integers(1 << 23, 1 << 24)) | 1
+        b = pow(a, -1, 1 << 24)
+        if (a * b >> 32) % 2 and (a * b) % (1 << 32) == 1:
+            x, factor = np.array([a / 2**23], np.float32), np.float32(b / 2**23)
+            exact = Fraction(a * b, 2**46) + 1024
+            for sign in (1, -1):
+                total = fused_multiply_add(sign * x, factor, sign * 1024)
+                assert Fraction(float(total[0])) == sign * nearest_float(exact, 24)
+            found += 1

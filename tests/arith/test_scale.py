@@ -115,6 +115,7 @@ def test_compose_rounds_where_its_rule_says(sx, sw, sy):
         "float64": nearest_float(product64 / Fraction(sy), 53),
         "float32_product": nearest_float(product32 / Fraction(sy), 53),
         "float32_product_quotient": nearest_float(product32 / y32, 24),
+        "float32_product_reciprocal": nearest_float(product32 * nearest_float(1 / y32, 24), 24),
     }
     for rule in SCALE_RULES:
         assert Fraction(float(compose(rule, sx, np.array([sw]), sy)[0])) == expected[rule]

@@ -8,7 +8,7 @@ import pytest
 from hwsim.array import checks
 from hwsim.array.checks import check
 from hwsim.array.overrides import changed
-from hwsim.array.specification import Machine, Scheme
+from hwsim.array.specification import REAL_BIAS_SCHEMES, Machine, Scheme
 from hwsim.importers import machine_files
 from hwsim.importers.hardware import load
 
@@ -16,6 +16,7 @@ DOUBLE = {"scheme": "multiplier_shift_double", "rounding": "half_away"}
 FLOAT = {"scheme": "float32", "rounding": "half_even"}
 
 # rule, machine, words changed, fields that break
+NARROW = {"shift": 2, "rounding": "half_away", "bits": 32, "overflow": "saturate"}
 BROKEN = [
     ("check_array_size", "edge_ws_16x16", {"array.rows": None}, ["array.rows"]),
     ("check_array_size", "edge_ws_16x16", {"array.cols": None}, ["array.cols"]),
@@ -45,11 +46,13 @@ BROKEN = [
         ["chain"],
     ),
     (
-        "check_chain_presence",
+        "check_chain_length",
         "onnxruntime",
         {"chain": {"bits": 9, "overflow": "wrap"}},
-        ["chain"],
+        ["chain.length"],
     ),
+    ("check_chain_length", "edge_ws_16x16", {"chain.length": 16}, ["chain.length"]),
+    ("check_chain_length", "dot_product_64x16", {"chain.length": 2}, ["chain.length"]),
     ("check_chain_levels", "edge_ws_16x16", {"chain.bits": [20]}, ["chain.bits"]),
     ("check_chain_levels", "dot_product_64x16", {"chain.bits": [9] * 5}, ["chain.bits"]),
     ("check_chain_levels", "dot_product_64x16", {"chain.bits": [9] * 7}, ["chain.bits"]),
@@ -96,12 +99,66 @@ BROKEN = [
         {"requantize.default.multiplier_bits": None},
         ["requantize.default.multiplier_bits"],
     ),
+    (
+        "check_requantize",
+        "edge_ws_16x16",
+        {"requantize.default.tail": {"lanes": 8, "rounding": "stochastic"}},
+        ["requantize.default.tail.rounding"],
+    ),
+    (
+        "check_requantize",
+        "onnxruntime",
+        {"requantize.default.tail": {"lanes": 8, "rounding": "half_away"}},
+        ["requantize.default.tail"],
+    ),
+    (
+        "check_requantize",
+        "edge_ws_16x16",
+        {"requantize.default.tail": {"lanes": 8, "rounding": "half_up", "scheme": "float32"}},
+        ["requantize.default.tail.scheme"],
+    ),
+    (
+        "check_requantize",
+        "edge_ws_16x16",
+        {"requantize.default.narrow": NARROW | {"rounding": "stochastic"}},
+        ["requantize.default.narrow.rounding"],
+    ),
+    (
+        "check_requantize",
+        "edge_ws_16x16",
+        {"requantize.default.narrow": NARROW | {"overflow": "trap"}},
+        ["requantize.default.narrow.overflow"],
+    ),
+    (
+        "check_requantize",
+        "edge_ws_16x16",
+        {"requantize.default.narrow": NARROW | {"wrap_bits": 1}},
+        ["requantize.default.narrow.wrap_bits"],
+    ),
+    (
+        "check_requantize",
+        "edge_ws_16x16",
+        {"requantize.default.fraction_bits": 8},
+        ["requantize.default.fraction_bits"],
+    ),
     ("check_operators", "edge_ws_16x16", {"operators.conv_2d": FLOAT}, ["operators.conv_2d"]),
+    (
+        "check_operators",
+        "edge_ws_16x16",
+        {"operators.quantize_same_8": {"scheme": "fixed_fraction", "rounding": "half_up"}},
+        ["operators.quantize_same_8.fraction_bits"],
+    ),
+    (
+        "check_operators",
+        "tflite_reference",
+        {"operators.average_pool.tail": {"lanes": 8, "rounding": "half_up"}},
+        ["operators.average_pool.tail"],
+    ),
     ("check_double_width", "tflite_reference", {"accumulator.bits": 33}, ["accumulator.bits"]),
     (
         "check_double_width",
-        "tflite_reference_16x8",
-        {"requantize.conv_2d": DOUBLE},
+        "onnxruntime",
+        {"accumulator.bits": 64, "requantize.conv_2d": DOUBLE},
         ["accumulator.bits"],
     ),
     ("check_latency", "edge_ws_16x16", {"latency.pe": 2}, ["latency.pe"]),
@@ -130,6 +187,13 @@ SOUND = [
     ("edge_ws_16x16", {"requantize.batch_matmul": FLOAT, "operators.add": FLOAT}),
     ("edge_ws_16x16", {"accumulator.bits": 64}),
     ("tflite_reference", {"accumulator.bits": 32}),
+    ("edge_ws_16x16", {"requantize.default.tail": {"lanes": 8, "rounding": "half_away"}}),
+    ("edge_ws_16x16", {"requantize.default.narrow": NARROW}),
+    (
+        "edge_ws_16x16",
+        {"requantize.default.narrow": NARROW | {"overflow": "wrap", "wrap_bits": 31}},
+    ),
+    ("edge_ws_16x16", {"operators.quantize_8_to_16": FLOAT, "operators.add_16": FLOAT}),
     ("edge_ws_16x16", {"overrides": [{"match": "a", "array.dataflow": "input_stationary"}]}),
 ]
 
@@ -159,7 +223,7 @@ def test_shipped_machine_breaks_no_rule(name):
 
 def test_every_rule_is_applied_and_broken_here():
     rules = {n for n, _ in inspect.getmembers(checks, inspect.isfunction) if n.startswith("check_")}
-    assert rules - {"check_policy"} == {rule for rule, _, _, _ in BROKEN}
+    assert rules - {"check_policy", "check_operator"} == {rule for rule, _, _, _ in BROKEN}
 
 
 def test_all_broken_rules_are_collected():
@@ -195,4 +259,11 @@ def test_every_scheme_of_the_reference_file_has_a_policy_that_holds():
             words["multiplier_bits"] = 31
         if scheme == "lookup_table":
             words["table_bits"] = 8
+        if scheme == "fixed_fraction":
+            words["fraction_bits"] = 8
+        if scheme in REAL_BIAS_SCHEMES:
+            words["rounding"] = "half_even"
+            own = {"real_bias": ("quantize", "division"),
+                   "float32_dequantized": ("weight_scale", "float32")}  # fmt: skip
+            words.update([own[scheme]] if scheme in own else [])
         assert check(machine_with("edge_ws_16x16", {"requantize.default": words})) == []

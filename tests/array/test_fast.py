@@ -1,15 +1,21 @@
 """The fast engine against a definition of its own: Python integers, one output at a time."""
 
 import itertools
+import os
+import subprocess
+import sys
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 from oracles.one_output import RULES, SATURATE, SYMMETRIC, WRAP, define, reg, schedule_of
 
+from hwsim._jit import cpu_features
 from hwsim.arith.formats import signed_bits
 from hwsim.array import fast, fast_layout
 from hwsim.array.gemm import Datapath
+from hwsim.array.vector.instructions import CHOSEN, KNOWN
 
 
 def check_ledger(ledger, watches, stage, registers, schedule, first_sample, *, final):
@@ -212,5 +218,50 @@ def test_every_layout_of_lanes_equals_the_definition(dtype, samples, m):
     schedule = schedule_of("weight_stationary", 4, shape)
     layout = fast_layout.lane_layout(datapath, schedule)
     assert layout.dtype == dtype
-    assert len(layout.blocks()) == {(2, 4): 1, (1, 600): 2, (2, 300): 2, (140, 4): 2}[samples, m]
+    assert layout.pairs == (dtype == np.int32 and CHOSEN is not None)
+    assert layout.blocks == -(-samples * m // layout.width)
     assert sum(check(datapath, schedule)) > 100
+
+
+@pytest.mark.parametrize("overflow", [SATURATE, SYMMETRIC, WRAP])
+@pytest.mark.parametrize("bits", [15, 16, 17])
+@pytest.mark.parametrize("flow", ["output_stationary", "weight_stationary"])
+def test_registers_about_16_bits_equal_the_definition(flow, bits, overflow):
+    """Lanes of 16 bits hold what a register of 16 bits keeps, and not what it is presented."""
+    shape = (1, 1, 35, 30, 6)
+    rng = np.random.default_rng(bits)
+    given = {"chain": (reg(bits, overflow),)} if flow in CHAINED else {}
+    accumulator = reg(bits, overflow)
+    none = {"preload": None, "last": None, "row_sum": None}
+    rest = {"drop_bits": 0, "check_final": False, "accumulator": accumulator, **none, **given}
+    datapath = draw(rng, flow, 10, shape, overflow, **rest)
+    a, w = (rng.integers(lo, 128, x.shape, dtype=np.int32) for lo, x in
+            ((0, datapath.a), (-127, datapath.w)))  # fmt: skip
+    seen = check(replace(datapath, a=2 * a, w=w), schedule_of(flow, 10, shape))
+    assert seen[2] > 20
+
+
+WITHOUT = """
+import test_fast as t
+for flow in ("output_stationary", "weight_stationary"):
+    for bits in (15, 16, 17):
+        t.test_registers_about_16_bits_equal_the_definition(flow, bits, t.WRAP)
+        t.test_registers_about_16_bits_equal_the_definition(flow, bits, t.SATURATE)
+    t.test_fast_engine_equals_the_definition_at_edges(flow, (2, 2, 1, 1, 1), {"check_final": True})
+from hwsim.array.vector.instructions import CHOSEN
+print(CHOSEN and CHOSEN.name)
+"""
+
+
+@pytest.mark.parametrize("name", ["avx2", "none"])
+def test_other_vectors_equal_the_definition(name):
+    """What a processor with fewer instructions runs, on this one."""
+    features = cpu_features()
+    expected = next((k.name for k in KNOWN if k.name == name and k.needs <= features), None)
+    here = Path(__file__).parent
+    environment = {**os.environ, "HWSIM_VECTORS": name}
+    environment["PYTHONPATH"] = os.pathsep.join([str(here), str(here.parent), *sys.path])
+    run = subprocess.run(
+        [sys.executable, "-c", WITHOUT], env=environment, capture_output=True, text=True, check=True
+    )
+    assert run.stdout.split() == [str(expected)]

@@ -288,6 +288,7 @@ def test_layout_of_channels_is_invisible(n, groups):
                 name: getattr(r, name)[channel : channel + 1]
                 for name in ("multiplier", "shift", "add", "factor", "real_scale", "table")
             },
+            reals=r.reals[:, channel : channel + 1],
         )
         single = alone.apply(acc[:, g : g + 1, :, j : j + 1]).codes
         assert (codes[:, g, :, j] == single[:, 0, :, 0]).all()

@@ -5,6 +5,7 @@ the whole ledger: events by channel and step, both classes, ranges of every exac
 place. The peer only counts events. The goal is 10; what is reached stands in the README.
 """
 
+import platform
 import time
 
 import numpy as np
@@ -12,9 +13,10 @@ import pytest
 
 from hwsim.array import fast
 from hwsim.array.dataflow import Schedule
-from hwsim.array.fast_lanes import run_lanes
+from hwsim.array.fast_tiles import run_tiles
 from hwsim.array.gemm import Datapath, Register
 from hwsim.array.specification import ArraySpec
+from hwsim.array.vector.instructions import CHOSEN
 
 SAMPLES = 4
 RESNET_8 = [  # pixels, K, channels of every convolution, input 32 x 32 x 3
@@ -73,33 +75,27 @@ def numpy_loop(a, w, lo, hi):
     return acc, events
 
 
-def seconds(function):
-    """Of the fastest of five runs after a first one."""
-    function()
-    times = []
-    for _ in range(5):
-        start = time.process_time()
-        function()
-        times.append(time.process_time() - start)
-    return min(times)
-
-
-def peer_seconds(bits):
-    layers = [datapath_of(shape, bits) for shape in RESNET_8]
-    codes = [
-        (d.a.reshape(-1, d.shape[3]), d.w[0], d.accumulator.lo, d.accumulator.hi) for d in layers
-    ]
-    return seconds(lambda: [numpy_loop(*layer) for layer in codes])
-
-
-FLOORS = {  # least ratio: what a noisy machine still shows; measured figures are in the README
-    ("output_stationary", 20): 5,
-    ("output_stationary", 16): 2.4,
-    ("output_stationary", 12): 2,
-    ("weight_stationary", 20): 4,
-    ("weight_stationary", 16): 1.8,
-    ("weight_stationary", 12): 1.5,
+PLAIN = 0.35  # of every ratio, with less than 512-bit vectors
+FLOORS = {  # least ratio: what a busy machine still shows; measured figures are in the README
+    ("output_stationary", 20): 10,
+    ("output_stationary", 16): 5,
+    ("output_stationary", 12): 5,
+    ("weight_stationary", 20): 8,
+    ("weight_stationary", 16): 5.5,
+    ("weight_stationary", 12): 5,
 }
+
+
+def interleaved(function, peer, rounds=7):
+    """Least seconds of both, run in turn, so that what else runs here slows both."""
+    function(), peer()
+    times = np.empty((2, rounds))
+    for i in range(rounds):
+        for which, run in enumerate((function, peer)):
+            start = time.process_time()
+            run()
+            times[which, i] = time.process_time() - start
+    return times.min(axis=1)
 
 
 @pytest.mark.benchmark(timer=time.process_time)
@@ -109,14 +105,22 @@ def test_full_ledger_is_several_times_as_fast_as_a_numpy_loop(benchmark, flow, b
     layers = [
         (datapath_of(shape, bits, chain=chain), schedule_of(flow, shape)) for shape in RESNET_8
     ]
-    benchmark.pedantic(
-        lambda: [fast.execute(*layer) for layer in layers], rounds=5, warmup_rounds=1
-    )
-    ratio = peer_seconds(bits) / benchmark.stats.stats.min
+    codes = [
+        (d.a.reshape(-1, d.shape[3]), d.w[0], d.accumulator.lo, d.accumulator.hi) for d, _ in layers
+    ]
+
+    def execute():
+        return [fast.execute(*layer) for layer in layers]
+
+    own, peer = interleaved(execute, lambda: [numpy_loop(*layer) for layer in codes])
+    benchmark.pedantic(execute, rounds=3)
     macs = SAMPLES * sum(m * k * n for m, k, n in RESNET_8)
-    benchmark.extra_info["x_numpy_loop"] = ratio
-    benchmark.extra_info["gmac_per_s"] = macs / benchmark.stats.stats.min / 1e9
-    assert ratio >= FLOORS[flow, bits]
+    benchmark.extra_info["processor"] = platform.processor() or platform.machine()
+    benchmark.extra_info["kernels"] = CHOSEN.name if CHOSEN else "plain"
+    benchmark.extra_info["x_numpy_loop"] = peer / own
+    benchmark.extra_info["gmac_per_s"] = macs / own / 1e9
+    full = CHOSEN is not None and CHOSEN.name == "avx512"
+    assert peer / own >= FLOORS[flow, bits] * (1 if full else PLAIN)
 
 
 def test_engine_and_peer_agree():
@@ -131,9 +135,9 @@ def test_width_sweep_compiles_nothing():
     shape = (16, 27, 16)
     schedule = schedule_of("weight_stationary", shape)
     fast.execute(datapath_of(shape, 12, chain=12, samples=1), schedule)
-    before = len(run_lanes.nopython_signatures)
+    before = len(run_tiles.nopython_signatures)
     for bits in range(8, 33):
         for overflow in (WRAP, SATURATE):
             datapath = datapath_of(shape, bits, chain=bits, overflow=overflow, samples=1)
             fast.execute(datapath, schedule)
-    assert len(run_lanes.nopython_signatures) == before
+    assert len(run_tiles.nopython_signatures) == before

@@ -8,7 +8,8 @@ import re
 import pytest
 from cli.runner import hwsim
 
-from hwsim.importers import machine_files
+from hwsim import models
+from hwsim.importers import machine_files, npz
 
 
 @pytest.mark.parametrize("command", ["bounds", "inspect"])
@@ -38,20 +39,81 @@ def test_bounds_observes_where_data_is_given():
 def test_inspect_fits_a_hundred_characters_and_shortens_nothing(model, machine):
     result = hwsim("inspect", model, "--hw", machine)
     assert result.exit_code == 0, result.output
-    title, header, *_ = lines = result.stdout.splitlines()
+    title, kind, *_ = lines = result.stdout.splitlines()
     assert title == f"{model} on {machine}"
-    assert " ".join(header.split()) == "layer operator output K MACs cycles acc needs shift"
+    assert kind.startswith("embedded model; ")
+    headers = [" ".join(line.split()) for line in lines if line.startswith("layer ")]
+    assert headers == [
+        "layer operator output scale zero K MACs cycles",
+        "layer weights scale bias multiplier shift acc needs",
+    ]
     assert max(map(len, lines)) <= 100
     assert "…" not in result.stdout
 
 
 def test_inspect_prints_what_bites_below_the_table():
-    words = ["inspect", "digits", "--set", "accumulator.bits=16"]
+    words = ["inspect", "digits", "--set", "accumulator.bits=16", "--set", "bias.bits=11"]
     entries = json.loads(hwsim(*words, "--format", "json").stdout)
-    warned = [f"{entry['name']}: {w}" for entry in entries for w in entry.get("warnings", ())]
+    found = [(e["name"], f) for e in entries for f in e.get("findings", ())]
+    sums = [name for name, f in found if "accumulator" in f["what"]]
+    lost = [f["count"] for _, f in found if f["kind"] == "bias_format"]
     text = " ".join(hwsim(*words).stdout.split())
-    assert warned
-    assert text.endswith(" ".join(" ".join(warned).split()))
+    assert len(sums) > 3
+    assert len(lost) > 1
+    assert (
+        f"{len(sums)} layers, {sums[0]} to {sums[-1]}: sums may leave the 16-bit accumulator: "
+        "run with data to see" in text
+    )
+    channels = sum(entry.get("channels", 0) for entry in entries)
+    assert f"{sum(lost)} of {channels} biases do not fit their own 11 bits; most in " in text
+
+
+def files(shared, folder):
+    """A file of each kind that imports, and one that hwsim saved."""
+    network = models.load("digits")[0]
+    npz.save(network, folder / "own.npz")
+    data = shared / "data"
+    yield folder / "own.npz", "network or layer of hwsim", "int8"
+    for name, kind, form in KINDS:
+        yield data / name, kind, form
+
+
+KINDS = [
+    ("models/kws_dscnn_int8.tflite", "TensorFlow Lite", "int8"),
+    ("models/mobilenet_v1_0.25_128_uint8.tflite", "TensorFlow Lite", "uint8"),
+    ("models/hello_world_sine_int8.tflite", "TensorFlow Lite", "int8"),
+    ("models/vww_mobilenet_int8.tflite", "TensorFlow Lite", "int8"),
+    ("models/mnist_tfc_2W2A.qonnx.onnx", "ONNX, QONNX", "int2 narrow"),
+    ("models/kws_dscnn_float.tflite", "TensorFlow Lite", "float"),
+    ("fixtures/tfl_int16x8.tflite", "TensorFlow Lite", "int16"),
+    ("fixtures/tfl_dynamic_range.tflite", "TensorFlow Lite", "float"),
+    ("fixtures/digits_dynamo.onnx", "ONNX", "float"),
+    ("fixtures/digits_qdq_u8s8_pc.onnx", "ONNX, QDQ", "uint8"),
+    ("fixtures/digits_qdq_u16s8_pc.onnx", "ONNX, QDQ", "uint16"),
+    ("fixtures/digits_qop_u8s8_pc.onnx", "ONNX, QOperator", "uint8"),
+    ("fixtures/digits_dyn_u8.onnx", "ONNX, dynamically quantized", "int9"),
+    ("fixtures/pt2e_xnnpack_pc.pt2", "PyTorch export (torch.export)", "int8"),
+    ("fixtures/aimet_conv.encodings", "AIMET encodings and their ONNX model", "uint8"),
+]
+
+
+def test_inspect_reads_every_kind_of_file_in_a_hundred_characters(shared, tmp_path):
+    pytest.importorskip("onnx", reason="onnx is not installed")
+    for path, kind, form in files(shared, tmp_path):
+        result = hwsim("inspect", str(path))
+        assert (result.exit_code, result.stderr) == (0, ""), path
+        title, second, *_ = lines = result.stdout.splitlines()
+        assert second.startswith(f"{kind}; {form}"), path
+        assert max(len(line.rstrip()) for line in lines) <= 100, path
+        assert any(line.startswith("input  ") for line in lines)
+        assert any(line.startswith("output ") for line in lines)
+        float_network = "float: quantize first (hwsim quantize MODEL --data FILE)"
+        assert (float_network in " ".join(result.stdout.split())) == (form == "float"), path
+        assert (" on edge_ws_16x16" in title) == (form != "float"), path
+        entries = json.loads(hwsim("inspect", str(path), "--format", "json").stdout)
+        assert {entry["model"]["kind"] for entry in entries} == {kind}
+        assert all("\u2026" not in hwsim("inspect", str(path), "--layer", e["name"]).stdout
+                   for e in entries if "k" in e)  # fmt: skip
 
 
 def test_inspect_in_rows_carries_every_number():
@@ -73,9 +135,26 @@ def test_inspect_of_one_layer_says_its_numbers():
     assert entry["name"] == "conv4"
     for number in (entry["k"], *entry["multiplier"], *entry["shift"], *entry["bias"]["range"]):
         assert str(number) in text
+    for number in (*entry["holds"]["weight"], *entry["holds"]["chain"]):
+        assert f"{number:,}" in text
     for word in (entry["scheme"], "zero point", "chain", "accumulator", "per channel", "144"):
         assert word in text
     assert hwsim("inspect", "--layer", "add3").stdout.startswith("add3  (add, beside the array)")
+
+
+@pytest.mark.parametrize(
+    ("machine", "bias", "shift"),
+    [
+        ("edge_ws_16x16", "int32 codes, at scale input × weight, in the accumulator, before the "
+         "first product: -3344..9230 (15 bits)", "only with a gain error -25.6% to +35.2%"),
+        ("pytorch_fbgemm", "real numbers (codes × input scale × weight scale), added by the "
+         "requantizer (float32_bias)", "hwsim quantize --power-of-two weights makes it exact"),
+    ],
+)  # fmt: skip
+def test_inspect_of_one_layer_answers_in_words(machine, bias, shift):
+    text = " ".join(hwsim("inspect", "--layer", "conv1", "--hw", machine).stdout.split())
+    assert f"bias {bias}" in text
+    assert f"a pure shift {shift}" in text or ("a pure shift only" in text and shift in text)
 
 
 def test_a_layer_that_is_not_there_is_refused_with_a_near_name():

@@ -11,7 +11,7 @@ import pytest
 from hwsim.arith.formats import IntFormat
 from hwsim.arith.overflow import fit
 from hwsim.arith.rounding import shift_right
-from hwsim.array.specification import (
+from hwsim.array.rule_names import (
     OVERFLOW_ALIASES,
     ROUNDING_ALIASES,
     overflow_code,

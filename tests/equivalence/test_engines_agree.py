@@ -28,8 +28,7 @@ def compare(gemm, machine, first_sample=0) -> exact.Truth:
     assert checks.check(machine) == []
     truth = exact.run(gemm, machine, first_sample)
     datapath, _ = build(gemm, machine, "a layer")
-    _, groups, m, k, n = datapath.shape
-    schedule = Schedule(machine.array, groups, m, k, n)
+    schedule = Schedule.of(machine, datapath.shape)
     expected = truth.plain()
     for name in engines_for(machine.array.dataflow):
         execution = ENGINES[name](datapath, schedule, first_sample=first_sample, list_events=True)

@@ -31,8 +31,7 @@ def problem(golden, order="ckk", pad=1, za=0, zw=0, **words):
 
 def execute(gemm, machine, engine="fast", **words):
     datapath, _ = build(gemm, machine, "the document's layer")
-    _, groups, m, k, n = datapath.shape
-    return ENGINES[engine](datapath, Schedule(machine.array, groups, m, k, n), **words)
+    return ENGINES[engine](datapath, Schedule.of(machine, datapath.shape), **words)
 
 
 def per_channel(golden) -> np.ndarray:

@@ -150,6 +150,7 @@ def agrees(value: float, printed: str | None) -> bool:
     return abs(value - float(printed)) <= max(0.01 * abs(float(printed)), 0.6 * 10**-digits)
 
 
+@pytest.mark.torch
 def test_each_variant_has_the_documented_error():
     """Float statistics of rounded prints, hence a tolerance: one percent of what is printed."""
     torch = pytest.importorskip("torch", reason="torch makes the notebook's random tensors")

@@ -1,21 +1,29 @@
-"""Operators against the frozen outputs of LiteRT's reference kernels (shared/golden/semantics)."""
+"""Operators on the named machines against the frozen outputs of LiteRT's three kernel families."""
 
 import numpy as np
 import pytest
-from oracles.tflite_machine import machine_with, tflite_machine
+from golden.tflite_cases import (
+    ACTIVATIONS,
+    INT8,
+    INT16,
+    LITERT,
+    RESOLVERS,
+    RUNTIMES,
+    UINT8,
+    differences,
+    outputs,
+)
 
 from hwsim.arith.fixed_point import (
     exponential_of_negative,
     high_multiply,
     reciprocal_of_one_plus,
 )
-from hwsim.arith.formats import IntFormat
-from hwsim.network.graph import Node, Tensor
-from hwsim.network.ops import OPS
-from hwsim.network.ops.activation import code_bounds
+from hwsim.importers.hardware import load
+from hwsim.network.graph import Graph, Node, Tensor
 
-ACTIVATION = ("none", "relu", "relu_n1_1", "relu6")
-FORMATS = {"int8": IntFormat(8), "uint8": IntFormat(8, signed=False), "int16": IntFormat(16)}
+FORMATS = {"int8": INT8, "uint8": UINT8, "int16": INT16}
+pytestmark = pytest.mark.conformance
 
 
 @pytest.fixture(scope="module")
@@ -44,30 +52,33 @@ def test_fixed_point_primitives_equal_gemmlowp(primitives):
 
 
 def add_case(golden, prefix, form):
+    """One ADD: the network and its inputs, batch first."""
     s1, z1, s2, z2, sy, zy, activation = golden[f"{prefix}_meta"].tolist()
+    x1, x2, y = (golden[f"{prefix}_{name}"] for name in ("x1", "x2", "y_REF"))
     tensors = {
-        "a": Tensor("a", (), form, s1, int(z1)),
-        "b": Tensor("b", (), form, s2, int(z2)),
-        "y": Tensor("y", (), form, sy, int(zy)),
+        "a": Tensor("a", x1.shape[1:], form, s1, int(z1)),
+        "b": Tensor("b", x2.shape[1:], form, s2, int(z2)),
+        "y": Tensor("y", y.shape[1:], form, sy, int(zy)),
     }
-    clamp = code_bounds(ACTIVATION[int(activation)], tensors["y"])
-    node = Node(prefix, "add", ("a", "b"), "y", attributes={"clamp": clamp})
-    return node, tensors, [golden[f"{prefix}_x{i}"].astype(np.int64) for i in (1, 2)]
+    attributes = {"activation": ACTIVATIONS[int(activation)]}
+    node = Node(prefix, "add", ("a", "b"), "y", attributes=attributes)
+    return Graph(prefix, tensors, (node,), ("a", "b"), ("y",)), [x1, x2]
 
 
 def softmax_case(golden, prefix, form):
+    """One SOFTMAX: the network and its input, batch first."""
     scale, beta, sy, zy = golden[f"{prefix}_meta"].tolist()
+    x = golden[f"{prefix}_x"]
     tensors = {
-        "x": Tensor("x", (), form, scale, 0),
-        "y": Tensor("y", (), form, sy, int(zy)),
+        "x": Tensor("x", x.shape[1:], form, scale, 0),
+        "y": Tensor("y", x.shape[1:], form, sy, int(zy)),
     }
     node = Node(prefix, "softmax", ("x",), "y", attributes={"beta": beta})
-    return node, tensors, [golden[f"{prefix}_x"].astype(np.int64)]
+    return Graph(prefix, tensors, (node,), ("x",), ("y",)), [x]
 
 
-@pytest.mark.conformance
 @pytest.mark.parametrize(
-    ("op", "kind", "outputs"),
+    ("op", "kind", "count"),
     [
         ("add", "int8", 72),
         ("add", "uint8", 210),
@@ -76,43 +87,22 @@ def softmax_case(golden, prefix, form):
         ("softmax", "uint8", 228),
     ],
 )
-def test_operator_equals_litert_reference(golden, op, kind, outputs):
+@pytest.mark.parametrize("resolver", RESOLVERS)
+def test_operator_equals_litert(golden, record_conformance, op, kind, count, resolver):
+    machine = load(RESOLVERS[resolver])
     case = add_case if op == "add" else softmax_case
     compared, different = 0, 0
     for number in range(3):
         prefix = f"{op}_{kind}_{number}"
-        node, tensors, inputs = case(golden, prefix, FORMATS[kind])
-        y = OPS[op](node, tensors, inputs, tflite_machine())
-        expected = golden[f"{prefix}_y_REF"].astype(np.int64)
-        assert y.shape == expected.shape
+        graph, inputs = case(golden, prefix, FORMATS[kind])
+        y = outputs(graph, machine, *inputs)
         compared += y.size
-        different += int(np.count_nonzero(y != expected))
-    assert (compared, different) == (outputs, 0)
-
-
-def xnnpack_bounds(activation, output):
-    """XNNPACK's clamp: rint(clamp(f32(v) / f32(sy) + zy))."""
-    ends = {"none": (-np.inf, np.inf), "relu": (0, np.inf), "relu_n1_1": (-1, 1), "relu6": (0, 6)}
-    lo, hi = np.float32(output.format.lo), np.float32(output.format.hi)
-    steps = [
-        np.float32(v) / np.float32(output.scale) + np.float32(output.zero_point)
-        for v in ends[activation]
-    ]
-    return tuple(int(np.rint(min(max(step, lo), hi))) for step in steps)
-
-
-@pytest.mark.conformance
-@pytest.mark.parametrize(("kind", "outputs"), [("int8", 72), ("uint8", 210)])
-def test_shared_shift_of_21_bits_equals_xnnpack_add(golden, kind, outputs):
-    words = {"rounding": "half_up", "multiplier_bits": 21, "scale": "float32_product_quotient"}
-    machine = machine_with({"add": {"scheme": "shared_shift", **words}})
-    compared, different = 0, 0
-    for number in range(3):
-        prefix = f"add_{kind}_{number}"
-        node, tensors, inputs = add_case(golden, prefix, FORMATS[kind])
-        activation = ACTIVATION[int(golden[f"{prefix}_meta"][6])]
-        node.attributes["clamp"] = xnnpack_bounds(activation, tensors["y"])
-        y = OPS["add"](node, tensors, inputs, machine)
-        compared += y.size
-        different += int(np.count_nonzero(y != golden[f"{prefix}_y_XNN"].astype(np.int64)))
-    assert (compared, different) == (outputs, 0)
+        different += differences(y, golden[f"{prefix}_y_{resolver}"])
+    record_conformance(
+        runtime=RUNTIMES[resolver],
+        version=LITERT,
+        machine=machine.name,
+        outputs=compared,
+        differences=different,
+    )
+    assert (compared, different) == (count, 0)

@@ -55,6 +55,8 @@ def kitchen_sink():
         padding=((1, 0), (3, 1)),
         groups=2,
         clamp=(-7, None),
+        activation="relu_n1_1",
+        bias_bits=64,
         float_weight=random.normal(size=(6, 3, 3, 2)),
     )
     product = MacLayer("batch_matmul", None, INT8, np.ones(1), np.zeros(1, np.int64))

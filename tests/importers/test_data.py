@@ -43,6 +43,11 @@ def test_any_byte_order_and_layout_is_read(tmp_path, dtype, order):
     assert np.array_equal(data.load(stored(tmp_path, X=x), tensor, limit=2).X, CODES[:2])
 
 
+def test_the_axis_of_a_sole_channel_may_be_left_out(tmp_path):
+    given = data.load(stored(tmp_path, X=CODES[..., 0]), INT8)
+    assert np.array_equal(given.X, CODES)
+
+
 def test_flattened_samples_take_the_inputs_shape(tmp_path):
     given = data.load(stored(tmp_path, X=CODES.reshape(3, 4)), INT8)
     assert np.array_equal(given.X, CODES)

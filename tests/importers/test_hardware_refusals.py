@@ -39,7 +39,7 @@ def test_every_failure_is_listed_in_the_order_of_lines(write):
     text = GOOD.replace("when: preload", "when: never").replace("bits: 24", "bits: 99")
     text = text.replace("rows: 4", "rows: 4.0").replace("output: {", "outputs: {")
     assert failure(write(text)).splitlines() == [
-        "m.yaml:1: output = missing: must be a mapping of overflow",
+        "m.yaml:1: output = missing: must be a mapping of overflow, activation_bounds",
         "m.yaml:4: array.rows = 4.0: must be an integer, 1..65536",
         "m.yaml:13: accumulator.bits = 99: must be an integer, 2..64",
         "m.yaml:14: bias.when = never: must be one of preload, last",

@@ -47,6 +47,23 @@ def test_round_trip_keeps_every_number(tmp_path_factory, scale, codes, bias, rea
     assert same(graph, npz.load(path))
 
 
+def test_round_trip_keeps_a_real_bias_and_the_width_of_a_stored_one(tmp_path):
+    graph = kitchen_sink()
+    (node, *others), path = graph.nodes, tmp_path / "m.npz"
+    channels = node.layer.weight.shape[0]
+    real = replace(node.layer, bias=None, real_bias=np.full(channels, 1 / 3))
+    for layer in (real, replace(node.layer, bias_bits=64)):
+        made = replace(graph, nodes=(replace(node, layer=layer), *others))
+        npz.save(made, path)
+        loaded = npz.load(path)
+        assert same(made, loaded)
+        assert (loaded.nodes[0].layer.real_bias is None) == (layer is not real)
+        assert loaded.nodes[0].layer.bias_bits == layer.bias_bits
+    both = replace(real, bias=np.zeros(channels, np.int64))
+    with pytest.raises(ModelError, match="real_bias = there: must be absent beside bias"):
+        npz.save(replace(graph, nodes=(replace(node, layer=both), *others)), path)
+
+
 def test_equal_graphs_give_equal_bytes(tmp_path):
     for name in ("a.npz", "b.npz"):
         npz.save(kitchen_sink(), tmp_path / name)

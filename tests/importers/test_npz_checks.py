@@ -41,7 +41,7 @@ JSON_FAULTS = {
     "two ops": (put("nodes", 0, "op", "add"), "conv.op = add: must be its layer's, conv_2d"),
     "stride zero": (put(*LAYER, "stride", [0, 1]), "graph.nodes.0.layer.stride.0 = 0"),
     "three strides": (put(*LAYER, "stride", [1, 1, 1]), "graph.nodes.0.layer.stride"),
-    "negative padding": (put(*LAYER, "padding", [[0, -1], [0, 0]]), "padding.0.1 = -1"),
+    "negative padding": (put(*LAYER, "padding", [[0, -1], [0, 0]]), "conv.padding = "),
     "groups": (put(*LAYER, "groups", 3), "must end in 9"),
     "clamp": (put(*LAYER, "clamp", [9, 3]), r"conv.clamp = \(9, 3\): must be lo <= hi"),
     "no weight": (put(*LAYER, "weight", None), "array = node0.weight: must be named in the graph"),

@@ -129,6 +129,18 @@ def test_trained_parameters_are_used_where_the_model_has_them():
     assert np.array_equal(got, x @ weight.T + layer.bias * layer.weight_scale * 0.25)
 
 
+def test_a_real_bias_is_used_where_there_is_no_trained_one():
+    rng = np.random.default_rng(6)
+    real, trained, x = numbers(rng, 5), numbers(rng, 5), numbers(rng, 3, 7)
+    layer = replace(layer_of("fully_connected", rng.integers(-9, 9, (5, 7))), bias=None)
+    sums = x @ real_weight(layer).T
+    for words, bias in (({}, real), ({"float_bias": trained}, trained)):
+        made = replace(layer, real_bias=real, **words)
+        assert np.array_equal(
+            float_twin.run(graph_of(made, (7,), (5,)), {"x": x})["y"], sums + bias
+        )
+
+
 @pytest.mark.parametrize(
     ("clamp", "attributes", "bounds"),
     [

@@ -56,6 +56,11 @@ def chain_rules(machine) -> list[Rule]:
     return [Rule(b, spec.overflow, spec.wrap_bits) for b in bits]
 
 
+def fold_length(machine) -> int:
+    """Products that a chain adds: the array's rows; a runtime states it."""
+    return machine.chain.length if machine.array.dataflow == "none" else machine.array.rows
+
+
 def column(first_k: int, products: list[int], rule: Rule) -> list[Store]:
     """One fold down a column: starts at 0, adds one product in each PE."""
     stores, value = [], 0
@@ -154,12 +159,12 @@ class Output:
 
     def fold_sums(self, products: list[int]) -> list[int]:
         """Exact sums of the folds."""
-        rows = self.machine.array.rows
+        rows = fold_length(self.machine)
         return [sum(products[i : i + rows]) for i in range(0, len(products), rows)]
 
     def chained(self, products: list[int]) -> list[tuple[int, int]]:
         """Run every fold through the chain: (last k of the fold, what the chain held)."""
-        tally, rows = self.truth.chain, self.machine.array.rows
+        tally, rows = self.truth.chain, fold_length(self.machine)
         addends = []
         for first_k in range(0, len(products), rows):
             part = products[first_k : first_k + rows]

@@ -1,58 +1,49 @@
-"""Fused activations: their bounds in codes and in real values."""
+"""Fused activations of operators: their bounds in codes and in real values."""
 
 from __future__ import annotations
 
-import math
+from collections.abc import Mapping
 
 import numpy as np
 
+from hwsim.arith.activation import REAL_BOUNDS, code_bounds
+from hwsim.array.specification import Machine
 from hwsim.mapping.layer import Clamp
+from hwsim.mapping.prepare import narrower
 from hwsim.network.graph import Node, Tensor
-from hwsim.network.ops.policy import Reals
-
-REAL_BOUNDS: dict[str, tuple[float | None, float | None]] = {
-    "none": (None, None),
-    "relu": (0.0, None),
-    "relu6": (0.0, 6.0),
-    "relu_n1_1": (-1.0, 1.0),
-}
+from hwsim.network.ops.policy import Reals, clamp_of, format_of, operator_policy
 
 
-def code_of(value: float, output: Tensor) -> int:
-    """``q(v) = zy + half_away(f32(v) / f32(sy))``, not yet in the format (TFLite's rule).
+def activation_clamp(
+    node: Node, tensors: Mapping[str, Tensor], machine: Machine, name: str, activation: str = ""
+) -> Clamp:
+    """The fused activation in output codes, None where it has no bound.
 
-    >>> from hwsim.arith.formats import IntFormat
-    >>> y = Tensor("y", (1,), IntFormat(8), 0.0625, -128)
-    >>> code_of(6.0, y), code_of(-0.09375, y)  # -1.5 steps
-    (-32, -130)
+    ``node.attributes["activation"]`` (or ``activation``, where the operator itself is one) names
+    real bounds; they become codes by ``operators.<name>.activation_bounds``, else by
+    ``output.activation_bounds``. An explicit ``clamp`` is in codes and holds too.
     """
-    steps = float(np.float32(value) / np.float32(output.scale))
-    nearest = math.floor(abs(steps) + 0.5)  # exact: a float32 and one half fit a float64
-    return output.zero_point + (nearest if steps >= 0 else -nearest)
-
-
-def code_bounds(activation: str, output: Tensor) -> Clamp:
-    """The clamp of an activation in output codes; None where it has no bound.
-
-    >>> from hwsim.arith.formats import IntFormat
-    >>> code_bounds("relu6", Tensor("y", (1,), IntFormat(8), 0.02, -128))
-    (-128, 127)
-    """
-    assert output.format is not None
-    lo, hi = REAL_BOUNDS[activation]
-    return (
-        None if lo is None else max(code_of(lo, output), output.format.lo),
-        None if hi is None else min(code_of(hi, output), output.format.hi),
-    )
+    activation = activation or node.attributes.get("activation", "none")
+    if activation == "none":
+        return clamp_of(node)
+    source, output = tensors[node.inputs[0]], tensors[node.output]
+    bits = format_of(source, node.name).bits
+    policy = operator_policy(machine, name, bits, node.name)
+    rule = (policy and policy.activation_bounds) or machine.output.activation_bounds
+    kept = format_of(output, node.name)
+    bounds = code_bounds(rule, activation, output.scale, output.zero_point, kept)
+    return narrower(clamp_of(node), bounds)
 
 
 def clamp_real(values: Reals, node: Node, clamp: Clamp, output: Tensor) -> Reals:
     """The float twin's activation.
 
-    Exact real bounds where ``node.attributes["activation"]`` names it (relu: 0); else a code bound
+    Exact real bounds where the node or its layer names an activation (relu: 0); else a code bound
     b stands for ``(b - zy) * sy``. The range of the format never clips the float twin.
     """
     name = node.attributes.get("activation")
+    if name is None and node.layer is not None and node.layer.activation != "none":
+        name = node.layer.activation
     if name is not None:
         lo, hi = REAL_BOUNDS[name]
     else:

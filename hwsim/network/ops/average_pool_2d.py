@@ -2,13 +2,16 @@
 
 Attributes: ``window``, ``stride`` (y, x); ``padding`` ((top, bottom), (left, right)), default none;
 ``count_include_padding`` (bool, default false): whether taps beyond the image, which hold real 0,
-count; ``clamp`` (lo | None, hi | None) in output codes, or ``activation`` for the float twin.
+count; ``clamp`` (lo | None, hi | None) in output codes; ``activation``, real bounds by name.
 
 Policy ``average_pool``, with D = sum of ``x - zx`` over the window and n its number of taps:
 
 - ``mean_of_codes``: ``clamp(round((D + n * zx) / n))``, the mean of raw codes, so that a tie is one
   of the code and not of the real value; input and output must share scale and zero point.
   TFLite's kernel is this with rounding half_away, checked on 3 * 30,000 outputs.
+- ``float32_inside``: ``rint(f32(f32(f32(S / n) / sy) + zy))``, S the sum of ``f32((x - zx) * sx)``
+  from the first tap to the last, each operation in binary32 (ONNX Runtime's QLinearAveragePool);
+  a window as large as the image follows policy ``mean`` (its global pool);
 - any requantization scheme: D is requantized with the scale ``sx / (n * sy)``; where n varies at
   the borders, each n has its own multiplier.
 """
@@ -26,8 +29,9 @@ from hwsim.arith.rounding import divide
 from hwsim.array.gemm import Ints
 from hwsim.array.specification import Machine, rounding_code
 from hwsim.errors import UnsupportedError
+from hwsim.mapping.layer import Clamp
 from hwsim.network.graph import Node, Tensor
-from hwsim.network.ops.activation import clamp_real
+from hwsim.network.ops.activation import activation_clamp, clamp_real
 from hwsim.network.ops.policy import (
     Policy,
     Reals,
@@ -44,9 +48,17 @@ def run(
     node: Node, tensors: Mapping[str, Tensor], inputs: Sequence[Ints], machine: Machine
 ) -> Ints:
     """Codes (S, H, W, C) to codes (S, oy, ox, C)."""
+    source, output = tensors[node.inputs[0]], tensors[node.output]
+    policy = policy_of(machine, "average_pool", format_of(source, node.name).bits, node.name)
+    whole = tuple(node.attributes["window"]) == inputs[0].shape[1:3]
+    if policy.scheme == "float32_inside" and not whole:
+        codes = _float32_inside(inputs[0], node, source, output)
+        clamp = activation_clamp(node, tensors, machine, "average_pool")
+        return saturate(codes, output, clamp, node.name)
     total = sum_of_taps(inputs[0] - tensors[node.inputs[0]].zero_point, node)
     count = tap_count(node, inputs[0])
-    return mean_of_sum(total, count, node, tensors, machine, "average_pool")
+    name = "mean" if policy.scheme == "float32_inside" else "average_pool"
+    return mean_of_sum(total, count, node, tensors, machine, name)
 
 
 def run_float(node: Node, tensors: Mapping[str, Tensor], inputs: Sequence[Reals]) -> Reals:
@@ -82,6 +94,7 @@ def mean_of_sum(
     """
     source, output = tensors[node.inputs[0]], tensors[node.output]
     policy = policy_of(machine, name, format_of(source, node.name).bits, node.name)
+    clamp = activation_clamp(node, tensors, machine, name)
     if policy.scheme == "mean_of_codes":
         if (source.scale, source.zero_point) != (output.scale, output.zero_point):
             must = f"must equal the input's under operators.{name}.scheme = mean_of_codes"
@@ -89,23 +102,36 @@ def mean_of_sum(
         mean = np.empty_like(total)
         raw = total + count[:, :, None] * source.zero_point
         _divide_each(raw, count, rounding_code(policy.rounding), mean)
-        return saturate(mean, output, clamp_of(node), node.name)
-    return _requantized_mean(total, count, node, source, output, policy)
+        return saturate(mean, output, clamp, node.name)
+    return _requantized_mean(total, count, node, tensors, policy, clamp)
+
+
+def _float32_inside(x: Ints, node: Node, source: Tensor, output: Tensor) -> Ints:
+    """ONNX Runtime's QLinearAveragePool: a float pool, the zero point inside the rounding."""
+    real = (x - source.zero_point).astype(np.float32) * np.float32(source.scale)
+    mean = sum_of_taps(real, node) / tap_count(node, x)[:, :, None].astype(np.float32)
+    code = mean / np.float32(output.scale) + np.float32(output.zero_point)
+    codes: Ints = np.rint(code).astype(np.int64)
+    return codes
 
 
 def _requantized_mean(
-    total: Ints, count: Ints, node: Node, source: Tensor, output: Tensor, policy: Policy
+    total: Ints,
+    count: Ints,
+    node: Node,
+    tensors: Mapping[str, Tensor],
+    policy: Policy,
+    clamp: Clamp,
 ) -> Ints:
     """``total / count`` requantized, one multiplier for each number of taps."""
+    source, output = tensors[node.inputs[0]], tensors[node.output]
     kept = format_of(source, node.name)
     mean = np.empty_like(total)
     for n in np.unique(count).tolist():
         reach = (n * (kept.lo - source.zero_point), n * (kept.hi - source.zero_point))
         scales = (source.scale, 1.0, n * output.scale)
         here = count == n
-        mean[:, here] = requantize(
-            total[:, here], reach, policy, scales, output, clamp_of(node), node.name
-        )
+        mean[:, here] = requantize(total[:, here], reach, policy, scales, output, clamp, node.name)
     return mean
 
 

@@ -1,8 +1,16 @@
 """Tensors one after the other along an axis of the sample.
 
 Attributes: ``axis`` of one sample (default -1); ``clamp``, ``activation``. An input whose scale or
-zero point differs from the output's is rescaled by policy
-``concatenation``, else ``quantize``.
+zero point differs from the output's is rescaled by policy ``concatenation``, else ``quantize``:
+
+- ``copy_codes``: not at all (LiteRT's int16, TFLite Micro);
+- ``float32_affine``: in binary32, the input's zero point as an offset (LiteRT's uint8; its int8
+  kernels refuse differing scales)::
+
+      r = f32(sx * f32(1 / sy))
+      y = clamp(round(f32(f32(x * r) + f32(-zx * r))) + zy)
+
+- any requantization scheme.
 """
 
 from __future__ import annotations
@@ -11,20 +19,29 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from hwsim.arith.real import round_each
 from hwsim.array.gemm import Ints
-from hwsim.array.specification import Machine
+from hwsim.array.specification import Machine, rounding_code
+from hwsim.mapping.layer import Clamp
 from hwsim.network.graph import Node, Tensor
-from hwsim.network.ops.activation import clamp_real
-from hwsim.network.ops.policy import Reals, clamp_of, rescale
+from hwsim.network.ops.activation import activation_clamp, clamp_real
+from hwsim.network.ops.policy import (
+    Reals,
+    clamp_of,
+    format_of,
+    policy_of,
+    rescale,
+    saturate,
+)
 
 
 def run(
     node: Node, tensors: Mapping[str, Tensor], inputs: Sequence[Ints], machine: Machine
 ) -> Ints:
     """Tensors of codes to one."""
-    output, clamp = tensors[node.output], clamp_of(node)
+    clamp = activation_clamp(node, tensors, machine, "concatenation")
     parts = [
-        rescale(codes, tensors[name], output, machine, clamp, node.name, "concatenation")
+        _part(codes, tensors[name], tensors[node.output], machine, clamp, node.name)
         for name, codes in zip(node.inputs, inputs, strict=True)
     ]
     return np.concatenate(parts, axis=_axis(node, parts[0].ndim))
@@ -39,3 +56,25 @@ def run_float(node: Node, tensors: Mapping[str, Tensor], inputs: Sequence[Reals]
 def _axis(node: Node, dimensions: int) -> int:
     """The array's axis: samples come first."""
     return int(node.attributes.get("axis", -1)) % (dimensions - 1) + 1
+
+
+def _part(
+    codes: Ints, source: Tensor, output: Tensor, machine: Machine, clamp: Clamp, where: str
+) -> Ints:
+    """One input as codes of the output."""
+    policy = policy_of(machine, "concatenation", format_of(source, where).bits, where)
+    same = (source.scale, source.zero_point) == (output.scale, output.zero_point)
+    if same or policy.scheme == "copy_codes":
+        return saturate(codes, output, clamp, where)
+    if policy.scheme == "float32_affine":
+        affine = _affine(codes, source, output, rounding_code(policy.rounding))
+        return saturate(affine, output, clamp, where)
+    return rescale(codes, source, output, machine, clamp, where, "concatenation")
+
+
+def _affine(codes: Ints, source: Tensor, output: Tensor, rounding: int) -> Ints:
+    """``round(x * r + offset) + zy`` in binary32."""
+    ratio = np.float32(source.scale) * (np.float32(1) / np.float32(output.scale))
+    offset = np.float32(-source.zero_point) * ratio
+    values = (codes.astype(np.float32) * ratio + offset).astype(np.float64)
+    return round_each(values.ravel(), rounding).reshape(codes.shape) + output.zero_point

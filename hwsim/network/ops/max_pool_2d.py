@@ -14,7 +14,7 @@ import numpy as np
 from hwsim.array.gemm import Ints
 from hwsim.array.specification import Machine
 from hwsim.network.graph import Node, Tensor
-from hwsim.network.ops.activation import clamp_real
+from hwsim.network.ops.activation import activation_clamp, clamp_real
 from hwsim.network.ops.policy import Reals, clamp_of, format_of, rescale
 from hwsim.network.ops.windows import taps
 
@@ -25,7 +25,8 @@ def run(
     """Codes (S, H, W, C) to codes (S, oy, ox, C)."""
     source = tensors[node.inputs[0]]
     largest: Ints = reduce(np.maximum, taps(inputs[0], node, format_of(source, node.name).lo))
-    return rescale(largest, source, tensors[node.output], machine, clamp_of(node), node.name)
+    clamp = activation_clamp(node, tensors, machine, "max_pool")
+    return rescale(largest, source, tensors[node.output], machine, clamp, node.name)
 
 
 def run_float(node: Node, tensors: Mapping[str, Tensor], inputs: Sequence[Reals]) -> Reals:

@@ -1,8 +1,10 @@
 """Which arithmetic an operator beside the array follows, and the one road through the requantizer.
 
 The rule: ``operators.<name>_<bits>`` (bits of the first input), else ``operators.<name>``, else
-``requantize.default``. ``sub`` without an own entry follows ``add``; ``concatenation``, as every
-operator that only moves codes between tensors of different scales, follows ``quantize``.
+``requantize.default``. ``sub`` without an own entry follows ``add``; ``concatenation`` and
+``relu``, as every operator that only moves codes between scales, follow ``quantize``. Where
+codes of one tensor become codes of another, ``operators.quantize_same_8`` (both of one format of
+8 bits) and ``operators.quantize_8_to_8`` (8 bits each) come first.
 
 ``softmax``, ``logistic``, ``tanh``, ``hard_swish`` and ``dequantize`` compute a function, not a
 rescaling, so the default says nothing about them; each file states what it does where the YAML is
@@ -12,6 +14,7 @@ silent.
 from __future__ import annotations
 
 import math
+from functools import partial
 from typing import Any, get_args
 
 import numpy as np
@@ -20,6 +23,7 @@ from numpy.typing import NDArray
 from hwsim.arith.formats import IntFormat
 from hwsim.array.gemm import Ints
 from hwsim.array.requantizer import build
+from hwsim.array.requantizer_stages import tail_of
 from hwsim.array.specification import Machine, OperatorSpec, RequantizeSpec, Scheme
 from hwsim.errors import UnsupportedError
 from hwsim.mapping.layer import Clamp
@@ -28,18 +32,39 @@ from hwsim.network.graph import Node, Tensor
 Reals = NDArray[np.float64]
 Policy = OperatorSpec | RequantizeSpec
 
-_FOLLOWS = {"sub": "add", "concatenation": "quantize"}
+_FOLLOWS = {
+    "sub": "add",
+    "concatenation": "quantize",
+    "relu": "quantize",
+    "quantize_real": "quantize",
+}
 
 
 def operator_policy(machine: Machine, name: str, bits: int, where: str) -> OperatorSpec | None:
     """The entry of ``operators`` for operator ``name`` and inputs of ``bits``, or None."""
     follows = _FOLLOWS.get(name, name)
-    for key in (f"{name}_{bits}", name, f"{follows}_{bits}", follows):
+    return _first(machine, (f"{name}_{bits}", name, f"{follows}_{bits}", follows), where)
+
+
+def _first(machine: Machine, keys: tuple[str, ...], where: str) -> OperatorSpec | None:
+    """The first of these entries of ``operators`` that there is."""
+    for key in keys:
         if key in machine.operators:
             policy = machine.operators[key]
             _refuse_stochastic(policy, key, where)
             return policy
     return None
+
+
+def rescaling_policy(
+    machine: Machine, name: str, source: Tensor, output: Tensor, where: str
+) -> Policy:
+    """The policy ``name`` of codes that become codes of another tensor."""
+    a, b = format_of(source, where), format_of(output, where)
+    keys: tuple[str, ...] = (f"{name}_{a.bits}_to_{b.bits}",)
+    if a == b:
+        keys = (f"{name}_same_{a.bits}", *keys)
+    return _first(machine, keys, where) or policy_of(machine, name, a.bits, where)
 
 
 def policy_of(machine: Machine, name: str, bits: int, where: str) -> Policy:
@@ -122,9 +147,11 @@ def requantize(
     """
     if policy.scheme not in get_args(Scheme):
         raise refuse(where, "<operator>", policy, get_args(Scheme))
-    words: dict[str, Any] = policy.model_dump(exclude={"left_shift"}, exclude_none=True)
-    requantizer = build(
-        RequantizeSpec.model_validate(words),
+    words = policy.model_dump(include=set(RequantizeSpec.model_fields), exclude_none=True)
+    tail = words.pop("tail", None)
+    flat = values.reshape(len(values), 1, math.prod(values.shape[1:]), 1)
+    requantized = partial(
+        _requantized,
         input_scale=scales[0],
         weight_scale=np.array([scales[1]]),
         output_scale=scales[2],
@@ -132,12 +159,19 @@ def requantize(
         output=format_of(output, where),
         clamp=clamp,
         accumulator=reach,
-        columns=None,
         where=where,
     )
-    elements = math.prod(values.shape[1:])
-    codes = requantizer.apply(values.reshape(len(values), 1, elements, 1)).codes
-    return codes.reshape(values.shape).astype(np.int64)
+    codes = requantized(flat, words)
+    first = tail_of(flat.shape[2], policy.tail)
+    if tail is not None and first < flat.shape[2]:
+        words["rounding"] = tail["rounding"]
+        codes[:, :, first:] = requantized(flat[:, :, first:], words)
+    return codes.reshape(values.shape)
+
+
+def _requantized(values: Ints, words: dict[str, Any], **layer: Any) -> Ints:
+    """``values`` (S, 1, elements, 1) through the requantizer of one policy, as codes."""
+    return build(RequantizeSpec.model_validate(words), **layer).apply(values).codes
 
 
 def rescale(
@@ -154,11 +188,16 @@ def rescale(
     ::
 
         y = clamp(round((x - zx) * sx / sy) + zy)      # clamp(x) where both mean the same
+        y = clamp(rint(f32(f32((x - zx) * sx) / sy)) + zy)        # scheme float32_quotient
     """
     if (source.scale, source.zero_point) == (output.scale, output.zero_point):
         return saturate(codes, output, clamp, where)
     kept = format_of(source, where)
     reach = (kept.lo - source.zero_point, kept.hi - source.zero_point)
-    policy = policy_of(machine, name, kept.bits, where)
+    policy = rescaling_policy(machine, name, source, output, where)
     scales = (source.scale, 1.0, output.scale)
+    if policy.scheme == "float32_quotient":
+        real = (codes - source.zero_point).astype(np.float32) * np.float32(source.scale)
+        steps = np.rint(real / np.float32(output.scale)).astype(np.int64)
+        return saturate(steps + output.zero_point, output, clamp, where)
     return requantize(codes - source.zero_point, reach, policy, scales, output, clamp, where)

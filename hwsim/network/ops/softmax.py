@@ -8,6 +8,9 @@ Policy ``softmax`` (where the YAML has none: float64, half_even):
 - ``fixed_point``: gemmlowp's integers, as TFLite's reference kernel and every microcontroller port
   of it; 8-bit inputs and outputs, output scale 1/256, zero point the least code. Checked on
   2 * 33,000 outputs of LiteRT; its optimized float kernel gave the same codes on all of them.
+- ``float32``: that kernel (``softmax_float32.py``).
+- ``interpolated_table``, ``interpolated_table_float32``: of 16 bits (``softmax_16.py``); LiteRT's
+  kernels, and TFLite Micro's, whose tables are made in binary32;
 - ``float64``: see `softmax_float64`.
 """
 
@@ -32,8 +35,11 @@ from hwsim.array.specification import Machine, rounding_code
 from hwsim.errors import UnsupportedError
 from hwsim.network.graph import Node, Tensor
 from hwsim.network.ops.policy import Reals, format_of, operator_policy, refuse, saturate
+from hwsim.network.ops.softmax_16 import softmax_16
+from hwsim.network.ops.softmax_float32 import softmax_float32
 
 FRACTION_BITS = 26  # differences are Q5.26: exp(-32) is below every output code
+TABLES = ("interpolated_table", "interpolated_table_float32")
 SUM_SHIFT = 12  # exponentials are Q0.31, their sum Q12.19
 
 
@@ -50,8 +56,15 @@ def run(
         rounding = policy.rounding
         if policy.scheme == "fixed_point":
             return _softmax_fixed_point(inputs[0], source, output, beta, node.name)
+        if policy.scheme == "float32":
+            codes = softmax_float32(inputs[0], source, output, beta, node.name)
+            return saturate(codes, output, (None, None), node.name)
+        if policy.scheme in TABLES:
+            binary32 = policy.scheme == "interpolated_table_float32"
+            return softmax_16(inputs[0], source, output, beta, binary32, node.name)
         if policy.scheme != "float64":
-            raise refuse(node.name, "softmax", policy, ("fixed_point", "float64"))
+            known = ("fixed_point", "float32", *TABLES, "float64")
+            raise refuse(node.name, "softmax", policy, known)
     codes = softmax_float64(inputs[0], source.scale * beta, output, rounding)
     return saturate(codes, output, (None, None), node.name)
 

@@ -8,50 +8,23 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 
 from hwsim._jit import kernel
 from hwsim.arith.real import round_each, round_real
-from hwsim.arith.requantize import multiplier_shift_double, shift_by
+from hwsim.arith.requantize import shift_by
 from hwsim.arith.rounding import Rounding
-from hwsim.arith.scale import compose, multiplier_and_shift, power_of_two_shift
+from hwsim.arith.scale import multiplier_and_shift, power_of_two_shift
 from hwsim.array.gemm import Ints
 from hwsim.array.specification import rounding_code
 from hwsim.errors import ConfigError
-from hwsim.network.graph import Tensor
-from hwsim.network.ops.policy import Policy, format_of, refuse
+from hwsim.network.ops.policy import format_of, refuse
+from hwsim.network.ops.sum_of_multiplied import double, shift_or_multipliers
+from hwsim.network.ops.sum_of_reals import float32_dequantized
+from hwsim.network.ops.sum_terms import Terms
 
 MAX_REACH = 1 << 62
-
-
-@dataclass(frozen=True)
-class Terms:
-    """Both inputs' and the output's quantization, the sign of the second, and the policy."""
-
-    a: Tensor
-    b: Tensor
-    output: Tensor
-    sign: int
-    policy: Policy
-    where: str
-
-    @property
-    def ratios(self) -> tuple[float, float]:
-        """ra and rb, by the policy's rule for scales (float64 unless it says otherwise)."""
-        rule = self.policy.scale or "float64"
-        one = np.ones(1)
-        ra, rb = (compose(rule, t.scale, one, self.output.scale)[0] for t in (self.a, self.b))
-        return float(ra), float(rb)
-
-    @property
-    def multiplier_bits(self) -> int:
-        """N of the schemes that have a multiplier."""
-        if self.policy.multiplier_bits is None:
-            must = f"must be given for {self.policy.scheme}"
-            raise ConfigError.at(self.where, "operators.add.multiplier_bits", None, must)
-        return self.policy.multiplier_bits
 
 
 def sum_of_two(a: Ints, b: Ints, terms: Terms) -> Ints:
@@ -107,43 +80,6 @@ def shift_only(a: Ints, b: Ints, terms: Terms) -> Ints:
     na, nb = (power_of_two_shift(r) for r in terms.ratios)
     shift = max(na, nb)
     return _shifted(a, b, terms, (1 << (shift - na), 1 << (shift - nb)), shift)
-
-
-def double(a: Ints, b: Ints, terms: Terms) -> Ints:
-    """TFLite's ADD: three multiplications, each with gemmlowp's two roundings.
-
-    ::
-
-        T = 2 * max(sa, sb)
-        a' = mbqm((a - za) << left, sa / T),  b' = mbqm((b - zb) << left, sb / T)
-        y = mbqm(a' + sign * b', T / (2**left * sy)) + zy
-
-    ``mbqm`` is `arith.requantize.multiplier_shift_double` with a multiplier of 31 bits.
-    ``left_shift``: the YAML's, else 20 for inputs of up to 8 bits and 15 for wider ones.
-    Checked against LiteRT's reference kernel on 3 * 36,000 outputs (int8, uint8, int16).
-    """
-    bits = max(format_of(t, terms.where).bits for t in (terms.a, terms.b))
-    left = getattr(terms.policy, "left_shift", None)
-    if left is None:
-        left = 20 if bits <= 8 else 15
-    if bits + left > 31:
-        must = f"must keep {bits} bits << {left} in int32"
-        raise ConfigError.at(terms.where, "operators.add.left_shift", left, must)
-    twice = 2.0 * max(terms.a.scale, terms.b.scale)
-    reals = (
-        terms.a.scale / twice,
-        terms.b.scale / twice,
-        twice / (2.0**left * terms.output.scale),
-    )
-    (ma, na), (mb, nb), (my, ny) = (multiplier_and_shift(real, 31) for real in reals)
-    if my and ny < 0:
-        must = f"must be larger than 2 * {twice} / 2**{31 + left}"
-        raise ConfigError.at(terms.where, "output scale", terms.output.scale, must)
-    x = (a - terms.a.zero_point) << left
-    y = (b - terms.b.zero_point) << left
-    rounding = rounding_code(terms.policy.rounding)
-    steps = np.array([ma, na, mb, nb, my, ny], np.int64)
-    return _add_double(x, y, terms.sign, steps, rounding) + terms.output.zero_point
 
 
 def float32(a: Ints, b: Ints, terms: Terms) -> Ints:
@@ -206,22 +142,15 @@ def _shift_each(total: Ints, shift: int, rounding: int) -> Ints:
     return out
 
 
-@kernel
-def _add_double(x: Ints, y: Ints, sign: int, steps: Ints, rounding: int) -> Ints:
-    """TFLite's three steps on left-shifted inputs; ``steps``: multiplier, shift of x, y, sum."""
-    out = np.empty_like(x)
-    for i in range(x.size):
-        u, _ = multiplier_shift_double(x[i], steps[0], steps[1], rounding)
-        v, _ = multiplier_shift_double(y[i], steps[2], steps[3], rounding)
-        out[i], _ = multiplier_shift_double(u + sign * v, steps[4], steps[5], rounding)
-    return out
-
-
 _SCHEMES: dict[str, Callable[[Ints, Ints, Terms], Ints]] = {
     "float32": float32,
+    "float32_dequantized": float32_dequantized,
+    "real_bias": float32_dequantized,
     "float64": float64,
     "multiplier_shift": multiplier_shift,
     "multiplier_shift_double": double,
     "shared_shift": shared_shift,
+    "three_multipliers": double,
     "shift_only": shift_only,
+    "shift_or_multipliers": shift_or_multipliers,
 }

@@ -1,0 +1,82 @@
+"""The functions of `hwsim.array.fast_sums` on lanes in pairs, as numba calls them."""
+
+from __future__ import annotations
+
+from hwsim.array.fast_steps import HALVES, HI, LO, WRAPS
+from hwsim.array.vector import kernels, stores
+from hwsim.array.vector.emission import CHANNELS, LANES, WORDS
+
+FULL = (1 << 16) - 1  # of a 16-bit register: from its least to its largest value
+
+
+def pack(codes, origin, offset, stride, panel):  # type: ignore[no-untyped-def]
+    """Quick where all lanes lie side by side."""
+    used = origin.shape[0]
+    if used == LANES and origin[used - 1] - origin[0] == LANES - 1:
+        kernels.pack(codes, origin[0] + offset, stride, panel)
+    else:
+        panel[:] = 0
+        for i in range(used):
+            at, lane = origin[i] + offset, 2 * (i % WORDS) + i // WORDS
+            for k in range(panel.shape[0]):
+                panel[k, lane] = codes[at + k * stride]
+
+
+def add_products(w, v, start, used, total, span):  # type: ignore[no-untyped-def]
+    """All steps in registers."""
+    kernels.add_products(w, v, start, used, total, span)
+
+
+def add_folds(w, v, start, used, fold, ends, total, spans):  # type: ignore[no-untyped-def]
+    """First all chains, then their sums."""
+    kernels.add_chain(w, v, fold, ends, spans[1])
+    kernels.add_ends(ends, start, used, total, spans[0], spans[2])
+
+
+def widen(v, low, high, n, register, limits, left):  # type: ignore[no-untyped-def]
+    """Lanes that are not in use are left out by a mask."""
+    kernels.widen(low, high, n, register[LO], register[HI], limits, left)
+
+
+def store_first(v, start, used, state, by_step, register, events):  # type: ignore[no-untyped-def]
+    """Two vectors a channel."""
+    lo, hi, wraps = register[LO], register[HI], register[WRAPS]
+    stores.store_first(start, used, state, by_step, lo, hi, wraps, events)
+
+
+def put(v, addend, state, by_step, at, register, events):  # type: ignore[no-untyped-def]
+    """Two vectors a channel."""
+    lo, hi, wraps = register[LO], register[HI], register[WRAPS]
+    stores.put(addend, state, by_step, at, lo, hi, wraps, events)
+
+
+def advance(w, v, k0, k1, state, by_step, register, events):  # type: ignore[no-untyped-def]
+    """In 16-bit lanes where products and register fit them."""
+    lo, hi = register[LO], register[HI]
+    if register[HALVES]:
+        if register[WRAPS]:
+            stores.wrap_halves(w, v, k0, k1, state, by_step, lo, hi, events)
+        elif hi - lo == FULL:
+            stores.full_halves(w, v, k0, k1, state, by_step, lo, hi, events)
+        else:
+            stores.saturate_halves(w, v, k0, k1, state, by_step, lo, hi, events)
+    elif register[WRAPS]:
+        stores.wrap_words(w, v, k0, k1, state, by_step, lo, hi, events)
+    else:
+        stores.saturate_words(w, v, k0, k1, state, by_step, lo, hi, events)
+
+
+def classify(v, exact, changed, register, pair):  # type: ignore[no-untyped-def]
+    """Two vectors a channel."""
+    stores.classify(exact, changed, register[LO], register[HI], pair)
+
+
+def write(v, values, places, first, rows, out):  # type: ignore[no-untyped-def]
+    """All channels of a lane in one store, where the tile is full."""
+    if rows == CHANNELS and places.shape[0] == LANES:
+        kernels.write(values, places, first, out)
+    else:
+        for i in range(places.shape[0]):
+            at = places[i] + first
+            for r in range(rows):
+                out[at + r] = values[r, i]

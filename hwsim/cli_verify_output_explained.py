@@ -1,0 +1,54 @@
+"""The first output where two machines part, printed so that a person can redo it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hwsim.analysis.compare_explain import Explanation, Side
+from hwsim.report.words import printable
+
+
+def explained(found: Explanation | None) -> dict[str, Any] | None:
+    """As JSON."""
+    if found is None:
+        return None
+    place = found.place
+    return {
+        "node": found.node,
+        "op": found.op,
+        "sample": place.sample,
+        "index": list(place.index),
+        "sides": [
+            {
+                "machine": side.machine,
+                "policy": side.policy,
+                "code": side.code,
+                "steps": [vars(step) for step in side.steps],
+            }
+            for side in found.sides
+        ],
+        "verdict": found.verdict,
+    }
+
+
+def print_explanation(found: Explanation) -> None:
+    """Both ways to the code, one under the other."""
+    where = ", ".join(map(str, found.place.index))
+    print()
+    print(printable(f"First: {found.node}, sample {found.place.sample}, output [{where}]"))
+    for side in found.sides:
+        _print_side(side)
+    print(printable(f"  {found.verdict}"))
+    print()
+
+
+def _print_side(side: Side) -> None:
+    print(printable(f"  {side.machine}: {side.policy}"))
+    width = max((len(step.label) for step in side.steps), default=0)
+    for step in side.steps:
+        note = f"    {step.note}" if step.note else ""
+        print(f"    {step.label:{width}}  {_number(step.value)}{note}")
+
+
+def _number(value: float) -> str:
+    return f"{value:>16.9g}" if isinstance(value, float) else f"{value:>16d}"

@@ -1,0 +1,34 @@
+"""What runs beside the array: operators, and layers that a model leaves in real numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hwsim.array.specification import Machine
+from hwsim.network import float_twin
+from hwsim.network.graph import Graph, Node
+from hwsim.network.ops import operator_of
+
+
+def run_beside(
+    graph: Graph, node: Node, inputs: Sequence[NDArray[Any]], machine: Machine
+) -> NDArray[Any]:
+    """One node beside the array: arrays (S, *shape), codes or reals as its tensors say.
+
+    A layer without codes (a dynamically quantized network has some) is computed in binary64 and
+    rounded once to binary32, as all operators between real tensors are.
+    """
+    if node.is_real_layer:
+        real = float_twin.run_node(graph, node, list(inputs))
+        return real.astype(np.float32).astype(np.float64)
+    result: NDArray[Any] = operator_of(node, graph.tensors)(node, graph.tensors, inputs, machine)
+    return result
+
+
+def is_beside(node: Node) -> bool:
+    """Whether a node runs beside the array."""
+    return node.layer is None or node.is_real_layer

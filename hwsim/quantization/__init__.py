@@ -1,0 +1,1 @@
+"""Float networks to quantized networks: observers, scale rules, fusion, power-of-two scales."""
