@@ -98,8 +98,7 @@ def from_torch(module: Any, example: Any) -> Graph:
 
     Examples
     --------
-    >>> import torch  # doctest: +SKIP
-    >>> graph = from_torch(torch.nn.Linear(3, 2).eval(), torch.zeros(1, 3))  # doctest: +SKIP
+    ``graph = hwsim.from_torch(torch.nn.Linear(3, 2).eval(), torch.zeros(1, 3))``
     """
     torch = _torch()
     from hwsim.importers.torch import eager, live
