@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -9,7 +10,9 @@ import typer
 from hwsim.cli_console import Format, print_rows
 from hwsim.cli_options import FormatOption, SetOption
 
-hw = typer.Typer(help="Machines: list, show, check.", no_args_is_help=True, rich_markup_mode=None)
+hw = typer.Typer(
+    help="Machines: list, show, check, sv.", no_args_is_help=True, rich_markup_mode=None
+)
 
 
 @hw.command("list")
@@ -50,3 +53,34 @@ def hw_check(
 
     machine = hardware.load(file, set_ or ())
     print(f"{file}: good, {machine.name} {hardware.machine_hash(machine)}")
+
+
+@hw.command("sv")
+def hw_sv(
+    name: Annotated[
+        str, typer.Argument(metavar="NAME|FILE", help="A machine's name, or its YAML file.")
+    ],
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", "-o", metavar="FILE", help="Write there; left out: to stdout."),
+    ] = None,
+    op: Annotated[
+        str,
+        typer.Option("--op", metavar="OP", help="Whose requantization: conv_2d, fully_connected."),
+    ] = "default",
+    set_: SetOption = None,
+) -> None:
+    """SystemVerilog parameters of the reference RTL (.svh)."""
+    from hwsim.importers import hardware
+    from hwsim.rtl.machine import parameter_text, parameters
+
+    machine = hardware.load(name, set_ or ())
+    title = f"{machine.name} {hardware.machine_hash(machine)}"
+    text = parameter_text(parameters(machine, op), title)
+    if out is None:
+        print(text, end="")
+    else:
+        from hwsim.report.files import write_file
+
+        write_file(out, text.encode())
+        print(f"Parameters: {out}")
