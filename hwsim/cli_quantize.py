@@ -8,7 +8,14 @@ from typing import Annotated, Any
 
 import typer
 
-from hwsim.cli_options import DataOption, LimitOption, ModelArgument, ScaleOption
+from hwsim.cli_options import (
+    DataOption,
+    LimitOption,
+    ModelArgument,
+    PickleOption,
+    ScaleOption,
+    pickled_shape,
+)
 
 
 def quantize(
@@ -19,6 +26,7 @@ def quantize(
     ] = None,
     limit: LimitOption = None,
     input_scale: ScaleOption = None,
+    allow_pickle: PickleOption = None,
     weight_bits: Annotated[int, typer.Option(help="Width of weights, 2 to 16.")] = 8,
     activation_bits: Annotated[int, typer.Option(help="Width of activations, 2 to 16.")] = 8,
     weights: Annotated[str, typer.Option(help="Grid: symmetric or affine.")] = "symmetric",
@@ -80,7 +88,7 @@ def quantize(
         bias=bias,  # type: ignore[arg-type]
         power_of_two=power_of_two,  # type: ignore[arg-type]
     )
-    network = model_files.load(model)
+    network = model_files.load(model, pickled_shape(allow_pickle))
     target = output or Path(f"{network.graph.name}_w{weight_bits}a{activation_bits}.npz")
     if target.suffix != ".npz":
         raise ConfigError.at("--output", "name", target, "must end in .npz")

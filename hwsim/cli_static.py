@@ -30,6 +30,7 @@ def bounds(
     limit: LimitOption = None,
     set_: SetOption = None,
     input_scale: ScaleOption = None,
+    allow_pickle: PickleOption = None,
     seed: SeedOption = 0,
     form: FormatOption = Format.TABLE,
 ) -> None:
@@ -42,7 +43,7 @@ def bounds(
     if data is None:
         without_data(limit, input_scale)
     machine = simulation.load_hardware(hw, set_ or ())
-    network = model_files.load(model)
+    network = model_files.load(model, pickled_shape(allow_pickle))
     inputs = None if data is None else inputs_of(network, data, limit, input_scale, seed)
     layers = simulation.bounds(network, machine, inputs)
     if form is Format.TABLE:

@@ -4,6 +4,7 @@ Two kinds of mutations of small files, all from fixed seeds: bytes of the file, 
 messages (names, numbers, dims, attributes, whole nodes), which reach behind the parser.
 """
 
+import os
 import random
 import resource
 import time
@@ -18,6 +19,7 @@ from importers.onnx_small import Small, convolution, write
 from hwsim.errors import HwsimError, ModelError, UnsupportedError
 from hwsim.importers import onnx
 
+ROUNDS = 1000 if os.environ.get("CI") else 250  # of each seed; CI: about half a minute
 LONGEST = 2.0  # seconds of one import
 MOST_MEMORY = 400 << 10  # KiB that the whole test may add to the process
 NUMBERS = [-1, 0, 1, 2, 3, 7, 255, 1 << 16, 1 << 31, 1 << 40, (1 << 63) - 1, -(1 << 63)]
@@ -68,7 +70,7 @@ def test_mutated_bytes_are_read_or_refused(tmp_path, seed):
         m.SerializeToString() for m in (network(), convolution(Small(2), (2, 5, 5), 3, (3, 3)))
     ]
     before, path, worked = peak(), tmp_path / "fuzz.onnx", 0
-    for _ in range(250):
+    for _ in range(ROUNDS):
         content = bytearray(rng.choice(files))
         for _ in range(rng.choice([1, 1, 2, 8])):
             place = rng.randrange(len(content))
@@ -126,7 +128,7 @@ def test_mutated_fields_are_read_or_refused(tmp_path, seed):
     rng = random.Random(100 + seed)
     before, worked, errors = peak(), 0, 0
     original = network()
-    for _ in range(250):
+    for _ in range(ROUNDS):
         model = type(original)()
         model.CopyFrom(original)
         for _ in range(rng.choice([1, 1, 2, 5])):

@@ -1,6 +1,7 @@
 """.pt2 files: read without PyTorch, nothing executed, everything checked."""
 
 import copy
+import os
 import random
 import sys
 import zipfile
@@ -13,7 +14,7 @@ from hwsim.arith.formats import IntFormat
 from hwsim.errors import HwsimError, ModelError, UnsupportedError
 from hwsim.importers import torch as pt2
 
-MUTATIONS = 1500
+MUTATIONS = 4000 if os.environ.get("CI") else 800  # CI: about half a minute
 
 
 @pytest.fixture

@@ -58,6 +58,16 @@ def test_torchao_rows_are_torchaos(shared) -> None:
     assert_the_same(from_torch(module, torch.zeros(1, 1, 8, 8)), "pt2e_graph", module)
 
 
+def test_torchao_made_here_is_torchaos() -> None:
+    pytest.importorskip("torchao", reason="torchao is not installed")
+    from torchao.quantization import Int8DynamicActivationInt8WeightConfig, quantize_
+
+    torch.manual_seed(0)
+    module = torch_digits.network()
+    quantize_(module, Int8DynamicActivationInt8WeightConfig())
+    assert_the_same(from_torch(module, torch.zeros(1, 1, 8, 8)), "pt2e_graph", module)
+
+
 def test_a_pt2e_file_is_torchaos(shared) -> None:
     pytest.importorskip("torchao", reason="torchao is not installed")
     import torchao.quantization.pt2e.quantize_pt2e  # noqa: F401  # registers the operators

@@ -66,18 +66,14 @@ def alone(graph, node):
     return Graph(node.name, tensors, (node,), node.inputs, (node.output,))
 
 
-@needs_vnni
-@pytest.mark.parametrize("mode", MODES)
-def test_every_layer_of_a_fixture_is_the_engine_s(shared, record_conformance, mode) -> None:
-    engine, make = MODES[mode]
-    state = torch_digits.state_of(shared / "data" / "fixtures" / f"{mode}.pt")
-    module, x = make(engine, state), images()
+def compared(module, engine) -> tuple[int, int]:
+    """Outputs of every layer on PyTorch's own inputs: how many, and how many differ."""
+    x = images()
     _, theirs = tapped(module, x)
     graph = from_torch(module, x)
     machine = load_hardware(f"pytorch_{engine}")
-    codes = run(
-        graph, machine, {graph.inputs[0]: channels_last(x.numpy()).astype(np.float64)}
-    ).codes
+    inputs = {graph.inputs[0]: channels_last(x.numpy()).astype(np.float64)}
+    codes = run(graph, machine, inputs).codes
     outputs = differences = 0
     for node in graph.mac_nodes:
         true = {name: _true_input(graph, name, theirs, codes) for name in node.inputs}
@@ -85,14 +81,34 @@ def test_every_layer_of_a_fixture_is_the_engine_s(shared, record_conformance, mo
         outputs += ours.size
         differences += int(np.count_nonzero(ours != theirs[node.name]))
     assert [node.name for node in graph.mac_nodes] == list(LAYERS)
+    return outputs, differences
+
+
+@needs_vnni
+@pytest.mark.parametrize("mode", MODES)
+def test_every_layer_of_a_fixture_is_the_engine_s(shared, record_conformance, mode) -> None:
+    engine, make = MODES[mode]
+    state = torch_digits.state_of(shared / "data" / "fixtures" / f"{mode}.pt")
+    outputs, differences = compared(make(engine, state), engine)
     record_conformance(
         runtime=f"PyTorch {engine}",
         version=f"torch {torch.__version__}",
-        machine=machine.name,
+        machine=f"pytorch_{engine}",
         outputs=outputs,
         differences=differences,
     )
     assert differences == 0
+
+
+@needs_vnni
+@pytest.mark.parametrize("engine", ["fbgemm", "x86", "qnnpack", "onednn"])
+@pytest.mark.parametrize(
+    "make",
+    [torch_digits.converted_eager, torch_digits.converted_qat, torch_digits.converted_fx],
+)
+def test_every_layer_of_a_mode_made_here_is_the_engine_s(make, engine) -> None:
+    torch.manual_seed(0)
+    assert compared(make(engine), engine)[1] == 0
 
 
 def _true_input(graph, name, theirs, codes):

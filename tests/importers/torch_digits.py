@@ -65,6 +65,27 @@ def converted_eager(engine: str, state=None):
     return module
 
 
+def converted_qat(engine: str):
+    """Eager quantization-aware training: prepared, a few steps of it, converted."""
+    import torch
+    from torch.ao import quantization as q
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torch.backends.quantized.engine = engine
+        module = q.fuse_modules_qat(network(quantized=True).train(), FUSED)
+        module.qconfig = q.get_default_qat_qconfig(engine)
+        prepared = q.prepare_qat(module.train())
+        optimizer = torch.optim.SGD(prepared.parameters(), 0.01)
+        generator = torch.Generator().manual_seed(0)
+        for _ in range(3):
+            x = torch.rand(8, 1, 8, 8, generator=generator)
+            optimizer.zero_grad()
+            prepared(x).square().mean().backward()
+            optimizer.step()
+        return q.convert(prepared.eval())
+
+
 def converted_fx(engine: str, state=None):
     """FX static quantization."""
     import torch
