@@ -120,16 +120,22 @@ def quant(b: Builder, op: Op) -> None:
 
 
 def bipolar_quant(b: Builder, op: Op) -> None:
-    """QONNX's BipolarQuant of a constant: codes -1 and +1."""
+    """QONNX's BipolarQuant: codes -1 and +1."""
     op.require(2)
     value, scale = b.value(op, 0), b.real_constant(op, 1)
-    if not isinstance(value, Constant):
-        must = "must be a constant: no machine has a sign function"
-        raise op.unsupported("input 0", op.inputs[0], must)
     if scale is None or not (scale > 0).all():
         raise op.error("scale", scale, "must be positive")
-    codes = np.where(value.array >= 0, 1, -1).astype(np.int64)
     form = IntFormat(2, narrow=True)
+    if not isinstance(value, Constant):
+        if scale.size != 1:
+            must = "must be one number for an activation"
+            raise op.unsupported("scale", f"{scale.size} numbers", must)
+        x = view(b, op)
+        output = b.tensor(op.outputs[0], x.layout, Quantization(form, scale.item(), 0))
+        b.node(op.name, "sign", (real_tensor(b, x),), output)
+        b.put(op, Activation(output, op.outputs[0], x.layout, True))
+        return
+    codes = np.where(value.array >= 0, 1, -1).astype(np.int64)
     b.put(op, _on_grid(op, value, codes, scale, np.zeros(1), form))
 
 
