@@ -57,3 +57,25 @@ def test_a_network_quantized_here_is_onnxruntimes(
     assert len(wanted) >= 9
     for name in wanted:
         assert np.array_equal(ours[name], theirs[name].astype(np.int64)), name
+
+
+@pytest.mark.parametrize("per_channel", [True, False])
+@pytest.mark.parametrize("weight", ["QUInt8", "QInt8"])
+def test_a_network_quantized_here_at_run_time_is_onnxruntimes(
+    shared, tmp_path, images, weight, per_channel
+):
+    """Dynamic: every layer's sums, image by image."""
+    path = tmp_path / "net.onnx"
+    quantization.quantize_dynamic(
+        shared / "data" / "fixtures" / "digits_pre.onnx",
+        path,
+        per_channel=per_channel,
+        weight_type=quantization.QuantType[weight],
+    )
+    few = images[:10]
+    graph, ours = codes_of(path, few, "onnxruntime")
+    wanted = [node.output for node in graph.mac_nodes]
+    assert len(wanted) == 6
+    for i, image in enumerate(few):
+        theirs = tensors(path, {"x": image[None]}, wanted, "ORT_ENABLE_BASIC")
+        assert all(np.array_equal(ours[name][i], theirs[name][0]) for name in wanted)
