@@ -36,6 +36,7 @@ FLOAT32_DEQUANTIZED = int(Scheme.FLOAT32_DEQUANTIZED)
 REAL_BIAS = int(Scheme.REAL_BIAS)
 STOCHASTIC = int(Rounding.STOCHASTIC)
 AT_RUN_TIME = -1
+AS_THEY_ARE = (0, -(1 << 63), (1 << 63) - 1)
 FREQUENT = frozenset({Rounding.HALF_UP, Rounding.HALF_AWAY, Rounding.HALF_EVEN, Rounding.FLOOR})
 TABLE_SCHEMES = frozenset({Scheme.THRESHOLD_TABLE, Scheme.LOOKUP_TABLE})  # rounded when made
 
@@ -46,34 +47,29 @@ def rows_kernel(scheme: int, captured: int) -> Callable[..., None]:
 
     ::
 
-        rows(accumulator, multiplier, shift, add, reals, table, random, asked, values, events)
+        rows(accumulator, multiplier, shift, add, reals, table, random, asked, output, values,
+             events)
 
-    ``accumulator``, ``values`` (int64) and ``events`` (bool): (S, G, R, L); ``multiplier``,
+    ``accumulator`` (int64 or int32), ``values`` (signed or not, as wide as ``output`` asks) and
+    ``events`` (bool): (S, G, R, L); ``output``: zero point to add, least and largest value to
+    keep (`AS_THEY_ARE`: 0 and all of int64); ``multiplier``,
     ``shift``, ``add``: (G, L), the channel of each element of a row; ``reals``: (constants, G, L),
     in the order of the scheme's arguments; ``table``: (G, L, entries); ``random``: (G, R, L) LFSR
     states, read under STOCHASTIC only; ``asked``: the rounding rule, read AT_RUN_TIME only.
     """
 
     @kernel
-    def rows(
-        accumulator: np.ndarray,
-        multiplier: np.ndarray,
-        shift: np.ndarray,
-        add: np.ndarray,
-        reals: np.ndarray,
-        table: np.ndarray,
-        random: np.ndarray,
-        asked: int,
-        values: np.ndarray,
-        events: np.ndarray,
-    ) -> None:
+    def rows(  # type: ignore[no-untyped-def]
+        accumulator, multiplier, shift, add, reals, table, random, asked, output, values, events
+    ):
         samples, groups, height, length = accumulator.shape
         rounding = captured if captured != AT_RUN_TIME else asked
+        zero_point, least, largest = output
         for s in range(samples):
             for g in range(groups):
                 for i in range(height):
                     for j in range(length):
-                        x = accumulator[s, g, i, j]
+                        x = np.int64(accumulator[s, g, i, j])
                         m, n, a = multiplier[g, j], shift[g, j], add[g, j]
                         state = random[g, i, j] if rounding == STOCHASTIC else 0
                         if scheme in (MULTIPLIER_SHIFT, FIXED_FRACTION):
@@ -105,7 +101,8 @@ def rows_kernel(scheme: int, captured: int) -> Callable[..., None]:
                             v, e = tables.threshold_table(x, a, table[g, j])
                         else:
                             v, e = tables.lookup_table(x, n, table[g, j])
-                        values[s, g, i, j], events[s, g, i, j] = v, e
+                        values[s, g, i, j] = min(max(v + zero_point, least), largest)
+                        events[s, g, i, j] = e
 
     return rows
 
@@ -143,6 +140,7 @@ def requantize_all(
         table,
         random.reshape(groups, *rows) if rounding == Rounding.STOCHASTIC else random,
         int(rounding),
+        AS_THEY_ARE,
         values.reshape(samples, groups, *rows),
         events.reshape(samples, groups, *rows),
     )

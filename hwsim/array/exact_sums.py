@@ -1,0 +1,102 @@
+"""Sums of a layer that cannot overflow, in whatever order is quickest.
+
+Where bounds prove that every register of a layer holds every partial sum (`array/bounds.py`), the
+order of its additions is free: integers. Activations lie as bytes, images row by row, and taps are
+read where they lie.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hwsim._jit import kernel, overload
+from hwsim.array.gemm import Ints
+from hwsim.array.vector import exact
+
+FOUR = 4  # bytes of one step
+TILES = {exact.LANES * vectors: pixels for vectors, pixels in exact.SHAPES.items()}
+"""Lanes of a block of channels: outputs of a tile."""
+
+
+def add_exact(x, places, jump, w, start, out):  # type: ignore[no-untyped-def]
+    """``out[p, b, n] = start[b, n] + sum over runs r, steps l and four bytes i of
+    x[places[p] + r * jump + 4 * l + i] * w[b, r, l, 4 * n + i]``.
+
+    ``x``: uint8 codes; ``places``: int64, the first byte of each output's taps, whole tiles of
+    them (`TILES`); ``w``: int8 of shape (blocks, runs, steps, 4 * lanes); ``start``: int32 of shape
+    (blocks, lanes); ``out``: int32 of shape (places, blocks, lanes).
+    """
+    blocks, runs, steps, _ = w.shape
+    for p in range(places.size):
+        for b in range(blocks):
+            for n in range(start.shape[1]):
+                total = np.int64(start[b, n])
+                for r in range(runs):
+                    for step in range(steps):
+                        at = places[p] + r * jump + FOUR * step
+                        for i in range(FOUR):
+                            total += np.int64(x[at + i]) * np.int64(w[b, r, step, FOUR * n + i])
+                out[p, b, n] = total
+
+
+@overload(add_exact)
+def _add_exact(x, places, jump, w, start, out):  # type: ignore[no-untyped-def]
+    """Vector code where the processor has it."""
+    if not exact.HAS_VNNI:
+        return add_exact
+
+    def in_vectors(x, places, jump, w, start, out):  # type: ignore[no-untyped-def]
+        lanes = start.shape[1]
+        if lanes == exact.LANES:
+            exact.one_vector(x, places, jump, w, start, out)
+        elif lanes == 2 * exact.LANES:
+            exact.two_vectors(x, places, jump, w, start, out)
+        else:
+            exact.four_vectors(x, places, jump, w, start, out)
+
+    return in_vectors
+
+
+@kernel
+def exact_sums(x, places, jump, w, start, out):  # type: ignore[no-untyped-def]
+    """`add_exact`, compiled."""
+    add_exact(x, places, jump, w, start, out)  # type: ignore[no-untyped-call]
+
+
+@kernel
+def exact_taps(x, places, taps, w, start, out):  # type: ignore[no-untyped-def]
+    """Channel by channel: ``out[p, c] = start[c] + sum over taps t of x[places[p] + taps[t] + c] *
+    w[t, c]``, int32."""
+    channels = start.size
+    for p in range(places.size):
+        row = out[p]
+        row[:] = start
+        for t in range(taps.size):
+            first = places[p] + taps[t]
+            codes, weights = x[first : first + channels], w[t]
+            for c in range(channels):
+                row[c] += np.int32(codes[c]) * weights[c]
+
+
+def lanes_of(channels: int) -> int:
+    """Lanes of a block that leave the fewest unused.
+
+    >>> lanes_of(10), lanes_of(32), lanes_of(48), lanes_of(256)
+    (16, 32, 16, 64)
+    """
+    return min(TILES, key=lambda lanes: (-(-channels // lanes) * lanes, -lanes))
+
+
+def lay_blocks(w: Ints, lanes: int) -> NDArray[np.int8]:
+    """Weights (runs, length, N) in the order of `add_exact`; what is not there is 0.
+
+    >>> lay_blocks(np.arange(8).reshape(1, 4, 2), 16)[0, 0, 0, :8].tolist()
+    [0, 2, 4, 6, 1, 3, 5, 7]
+    """
+    runs, length, n = w.shape
+    steps, blocks = -(-length // FOUR), -(-n // lanes)
+    whole = np.zeros((runs, steps * FOUR, blocks * lanes), np.int8)
+    whole[:, :length, :n] = w
+    by_step = whole.reshape(runs, steps, FOUR, blocks, lanes).transpose(3, 0, 1, 4, 2)
+    return np.ascontiguousarray(by_step).reshape(blocks, runs, steps, lanes * FOUR)

@@ -1,0 +1,117 @@
+"""Values alone: the same bits as the network run, whichever way a node takes."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import hwsim
+from hwsim.array.exact_sums import TILES, add_exact, exact_sums, exact_taps, lanes_of, lay_blocks
+from hwsim.importers import hardware
+from hwsim.network import run as network_run
+from hwsim.network.values import Values
+
+MACHINES = (
+    "tflite_reference", "tflite_xnnpack", "tflite_optimized", "cmsis_nn", "tosa", "onnxruntime",
+    "pytorch_qnnpack", "edge_ws_16x16", "edge_os_16x16", "dot_product_64x16", "gemmini",
+    "shift_only_16x16", "narrow_acc_16bit", "nvdla_int8",
+)  # fmt: skip
+
+
+def random_codes(graph, samples, seed):
+    tensor = graph.tensors[graph.inputs[0]]
+    rng = np.random.default_rng(seed)
+    return rng.integers(tensor.format.lo, tensor.format.hi + 1, (samples, *tensor.shape))
+
+
+def both(model, machine, codes):
+    name = model.graph.inputs[0]
+    run = network_run.run(model.graph, machine, {name: codes})
+    return Values(model.graph, machine), run.codes[model.graph.outputs[0]]
+
+
+@pytest.mark.parametrize("name", MACHINES)
+def test_digits_has_the_same_codes_on_every_machine(name):
+    model = hwsim.load_model("digits")
+    values, expected = both(model, hardware.load(name), model.data.X[:70])
+    assert (values(model.data.X[:70]) == expected).all()
+
+
+@pytest.mark.parametrize("name", ["tflite_reference", "tflite_xnnpack", "edge_ws_16x16"])
+@pytest.mark.parametrize(
+    "file",
+    [
+        "ic_resnet8_int8",
+        "kws_dscnn_int8",
+        "ad_autoencoder_int8",
+        "vww_mobilenet_int8",
+        "mobilenet_v1_0.25_128_uint8",
+    ],
+)
+def test_shared_networks_have_the_same_codes(file, name, shared):
+    model = hwsim.load_model(shared / f"data/models/{file}.tflite")
+    codes = random_codes(model.graph, 3, 0)
+    values, expected = both(model, hardware.load(name), codes)
+    assert (values(codes) == expected).all()
+    if name != "edge_ws_16x16" and not file.endswith("uint8"):  # w - Zw leaves a signed byte
+        assert "stepwise" not in dict(values.ways).values()
+
+
+def test_narrow_registers_go_step_by_step():
+    model = hwsim.load_model("digits")
+    machine = hardware.load("edge_ws_16x16", ["accumulator.bits=12", "chain.bits=12"])
+    values, expected = both(model, machine, model.data.X[:20])
+    assert (values(model.data.X[:20]) == expected).all()
+    assert "stepwise" in dict(values.ways).values()
+    ample = Values(model.graph, hardware.load("edge_ws_16x16"))
+    assert (ample(model.data.X[:20]) != expected).any()
+
+
+def test_calls_do_not_remember_each_other():
+    model = hwsim.load_model("digits")
+    values, expected = both(model, hardware.load("edge_ws_16x16"), model.data.X[:9])
+    for size in (9, 1, 5, 9):
+        assert (values(model.data.X[:size]) == expected[:size]).all()
+    assert values(model.data.X[:0]).shape == (0, 10)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    pixels=st.integers(1, 40),
+    length=st.integers(1, 37),
+    runs=st.integers(1, 3),
+    channels=st.integers(1, 130),
+    seed=st.integers(0, 1 << 32),
+)
+def test_exact_sums_are_the_matrix_product(pixels, length, runs, channels, seed):
+    rng = np.random.default_rng(seed)
+    lanes = lanes_of(channels)
+    w = rng.integers(-128, 128, (runs, length, channels))
+    w[rng.random(w.shape) < 0.2] = -128
+    x = rng.integers(0, 256, 4096).astype(np.uint8)
+    x[rng.random(x.shape) < 0.2] = 255
+    places = rng.integers(0, 3000, -(-pixels // TILES[lanes]) * TILES[lanes])
+    jump = int(rng.integers(0, 300))
+    blocks = lay_blocks(w, lanes)
+    start = rng.integers(-(1 << 20), 1 << 20, (len(blocks), lanes)).astype(np.int32)
+    out = np.empty((places.size, len(blocks), lanes), np.int32)
+    exact_sums(x, places, jump, blocks, start, out)
+    taps = places[:, None, None] + np.arange(runs)[:, None] * jump + np.arange(length)
+    expected = np.einsum("prl,rln->pn", x[taps].astype(np.int64), w)
+    found = out.reshape(places.size, -1)[:, :channels] - start.ravel()[:channels]
+    assert (found == expected).all()
+    plain = np.empty_like(out)
+    add_exact(x, places[:2], jump, blocks, start, plain)
+    assert (plain[:2] == out[:2]).all()
+
+
+def test_exact_taps_are_the_sums_of_each_channel():
+    rng = np.random.default_rng(0)
+    x = rng.integers(0, 256, 500).astype(np.uint8)
+    places, taps = rng.integers(0, 300, 11), rng.integers(0, 150, 9)
+    w = rng.integers(-128, 128, (9, 13)).astype(np.int32)
+    start = rng.integers(-1000, 1000, 13).astype(np.int32)
+    out = np.empty((11, 13), np.int32)
+    exact_taps(x, places, taps, w, start, out)
+    codes = x[places[:, None, None] + taps[:, None] + np.arange(13)].astype(np.int64)
+    assert (out == (codes * w).sum(axis=1) + start).all()
