@@ -2,8 +2,8 @@
 
 numba keys a cached kernel on its own file alone: a kernel in ``fast.py`` would
 outlive a change of ``rounding.py``. The cache therefore lives in a folder named
-after a digest of *all* hwsim sources, those that emit vector code among them, and
-of the choice of vector instructions, so that a stale kernel can never run.
+after a digest of all sources that a kernel can depend on, those that emit vector code among
+them, and of the choice of vector instructions, so that a stale kernel can never run.
 ``NUMBA_CACHE_DIR``, where the user sets it, stays the parent of that folder.
 """
 
@@ -12,6 +12,8 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
+import sys
+from importlib import import_module
 from pathlib import Path
 
 import numba
@@ -29,12 +31,14 @@ __all__ = [
     "ir",
     "kernel",
     "overload",
+    "source_digest",
     "types",
     "vectors",
 ]
 
 _PACKAGE = Path(__file__).parent
 _KEPT_DIGESTS = 3
+KERNEL_FLOORS = ("_jit.py", "arith", "array", "mapping", "network")
 
 
 def vectors() -> str:
@@ -51,12 +55,20 @@ def cpu_features() -> frozenset[str]:
     return frozenset(name[1:] for name in features.split(",") if name.startswith("+"))
 
 
-def _source_digest() -> str:
-    """Digest of every hwsim source file that could define a kernel, and of what kernels use."""
-    digest = hashlib.sha256(f"{numba.__version__} {vectors()}".encode())
+def source_digest(*words: str, of_kernels: bool = False) -> str:
+    """Digest of every hwsim source file, and of some words.
+
+    ``of_kernels``: of those alone that a compiled kernel can depend on: the floors that have
+    kernels, and whatever else names this module (such a file takes nothing from other floors,
+    tests/test_architecture.py).
+    """
+    digest = hashlib.sha256(" ".join(words).encode())
     for path in sorted(_PACKAGE.rglob("*.py")):
-        digest.update(path.relative_to(_PACKAGE).as_posix().encode())
-        digest.update(path.read_bytes())
+        relative, content = path.relative_to(_PACKAGE), path.read_bytes()
+        if of_kernels and relative.parts[0] not in KERNEL_FLOORS and b"hwsim._jit" not in content:
+            continue
+        digest.update(relative.as_posix().encode())
+        digest.update(content)
     return digest.hexdigest()[:16]
 
 
@@ -73,10 +85,25 @@ def _cache_folder() -> Path:
             shutil.rmtree(stale, ignore_errors=True)
     except OSError:
         pass  # pruning is a courtesy: a folder that vanished meanwhile is no failure
-    return parent / f"kernels-{_source_digest()}"
+    return parent / f"kernels-{source_digest(numba.__version__, vectors(), of_kernels=True)}"
 
 
 numba.config.CACHE_DIR = str(_cache_folder())  # type: ignore[attr-defined]  # set at run time
+
+
+def _load_without_scipy() -> None:
+    """Load numba's array functions where they cannot find SciPy's matrix products: they would load
+    them, which takes as long as numba itself, and use them in covariances alone.
+    """
+    if "scipy.linalg" not in sys.modules:
+        sys.modules["scipy.linalg"] = None  # type: ignore[assignment]  # that is: not to be found
+        try:
+            import_module("numba.np.arraymath")
+        finally:
+            del sys.modules["scipy.linalg"]
+
+
+_load_without_scipy()
 
 kernel = numba.njit(cache=True, nogil=True, error_model="python")
 """Compile a function of arrays and integers, once for all widths and modes."""

@@ -63,6 +63,7 @@ def check(machine: Machine) -> list[Failure]:
             check_operators,
             check_double_width,
             check_latency,
+            check_memory,
             check_overrides,
         )
         for failure in rule(machine)
@@ -195,10 +196,20 @@ def check_double_width(machine: Machine) -> Iterator[Failure]:
 
 
 def check_latency(machine: Machine) -> Iterator[Failure]:
-    """More than one pipeline register each is not simulated yet."""
+    """A path that the array does not have has no further registers."""
+    flow, tree = machine.array.dataflow, machine.array.dataflow == "dot_product"
     for word, clocks in machine.latency.model_dump().items():
-        if clocks != 1:
-            yield f"latency.{word}", clocks, "not simulated yet: must be 1"
+        absent = not machine.array.is_array or word == ("pe" if tree else "tree_stage")
+        if absent and clocks != 1:
+            must = f"must be 1 or left out: array.dataflow {flow} has no such path"
+            yield f"latency.{word}", clocks, must
+
+
+def check_memory(machine: Machine) -> Iterator[Failure]:
+    """A runtime has no clocks to stall."""
+    if machine.memory is not None and not machine.array.is_array:
+        value = machine.memory.model_dump(exclude_none=True)
+        yield "memory", value, "must be left out where array.dataflow is none"
 
 
 def check_overrides(machine: Machine) -> Iterator[Failure]:
@@ -211,7 +222,7 @@ def check_overrides(machine: Machine) -> Iterator[Failure]:
             yield ".".join(filter(None, (f"overrides[{i}].when", word))), value, must
         if not entry.keys() - set(SELECTORS):
             yield f"overrides[{i}]", entry, "must change a word, such as accumulator.bits: 20"
-        for word in FIXED_PER_MACHINE:
-            if word in entry:
+        for word in entry:
+            if word in FIXED_PER_MACHINE or word.partition(".")[0] == "memory":
                 must = "must be the same for all layers of a machine"
                 yield f"overrides[{i}].{word}", entry[word], must

@@ -15,6 +15,7 @@ from hwsim.array.cycle_tree import define_tree, node_table
 from hwsim.array.dataflow import Fold, Schedule
 from hwsim.array.gemm import Codes, Datapath, Ints, Register
 from hwsim.array.ledger import STAGES, EventList
+from hwsim.array.specification import LatencySpec
 
 CHAIN, ACCUMULATOR = STAGES.index("chain"), STAGES.index("accumulator")
 UNTRACED = np.zeros((0, 3, 1, 1), np.int64)
@@ -33,6 +34,7 @@ def define_fold(
     sums: Ints,
     datapath: Datapath,
     register: Register,
+    latency: LatencySpec,
     *,
     moving: bool,
     trace: Ints = UNTRACED,
@@ -47,11 +49,11 @@ def define_fold(
     clocks, found = define_clocks(
         streams.a_edge.astype(np.int64), streams.w_edge.astype(np.int64), np.zeros_like(held),
         held.astype(np.int64), sums.copy(), int(moving), rule(register), datapath.drop_bits,
-        datapath.product_rounding, first_clock, trace, events,
+        datapath.product_rounding, latency.multiplier, latency.pe, first_clock, trace, events,
     )  # fmt: skip
     if found > capacity:
         return define_fold(
-            streams, held, sums, datapath, register,
+            streams, held, sums, datapath, register, latency,
             moving=moving, trace=trace, first_clock=first_clock, capacity=found,
         )  # fmt: skip
     return clocks, events[:found]
@@ -61,6 +63,7 @@ def define_tree_fold(
     stream: Codes,
     weights: Codes,
     datapath: Datapath,
+    latency: LatencySpec,
     *,
     trace: Ints | None = None,
     first_clock: int = 0,
@@ -68,7 +71,8 @@ def define_tree_fold(
 ) -> tuple[int, Ints]:
     """One fold of a dot-product unit by the definition: clocks done and its events."""
     table, levels = node_table(stream.shape[1]), len(datapath.chain)
-    a_edge = np.zeros((len(stream) + levels, stream.shape[1]), np.int64)
+    drain = latency.multiplier - 1 + latency.tree_stage * levels
+    a_edge = np.zeros((len(stream) + drain, stream.shape[1]), np.int64)
     a_edge[: len(stream)] = stream
     nodes = np.zeros((len(table), weights.shape[1]), np.int64)
     rules = np.array([rule(register) for register in datapath.chain], np.int64)
@@ -76,13 +80,14 @@ def define_tree_fold(
     events = np.zeros((capacity, EVENT_COLUMNS), np.int64)
     clocks, found = define_tree(
         a_edge, np.ascontiguousarray(weights, np.int64), nodes, table, rules.reshape(levels, 4),
-        datapath.drop_bits, datapath.product_rounding, first_clock,
-        untraced if trace is None else trace, events,
+        datapath.drop_bits, datapath.product_rounding, latency.multiplier, latency.tree_stage,
+        first_clock, untraced if trace is None else trace, events,
     )  # fmt: skip
     if found > capacity:
         return define_tree_fold(
-            stream, weights, datapath, trace=trace, first_clock=first_clock, capacity=found
-        )
+            stream, weights, datapath, latency,
+            trace=trace, first_clock=first_clock, capacity=found,
+        )  # fmt: skip
     return clocks, events[:found]
 
 
@@ -133,12 +138,14 @@ class EventRows:
         """Events of one fold of a column or a tree."""
         schedule = self.schedule
         if schedule.dataflow.reduction == "tree":
-            _, events = define_tree_fold(moving, other, self.datapath)
+            _, events = define_tree_fold(moving, other, self.datapath, schedule.latency)
             self.add_tree(sample, fold, events)
             return
         streams = stage(schedule, moving, other, np.int64)
         register, blank = self.datapath.chain[0], np.zeros(other.shape, np.int64)
-        _, events = define_fold(streams, blank, blank, self.datapath, register, moving=True)
+        _, events = define_fold(
+            streams, blank, blank, self.datapath, register, schedule.latency, moving=True
+        )
         self.add(sample, fold, events, CHAIN)
 
     def in_place(
@@ -146,18 +153,20 @@ class EventRows:
     ) -> None:
         """Events of one fold of an output-stationary array; ``sums``: what the PEs hold before."""
         blank = np.zeros_like(sums)
-        _, events = define_fold(streams, blank, sums, self.datapath, register, moving=False)
+        latency = self.schedule.latency
+        _, events = define_fold(
+            streams, blank, sums, self.datapath, register, latency, moving=False
+        )
         self.add(sample, fold, events, ACCUMULATOR)
 
     def add(self, sample: int, fold: Fold, events: Ints, stage_order: int) -> None:
         """From clock and PE to (m, n, k), by the dataflow table."""
         flow = self.schedule.dataflow
         clock, row, col, presented, stored = events.T
-        start = self.schedule.rows if flow.loads else 0
         at = {
             flow.row: fold.row_start + row,
             flow.col: fold.col_start + col,
-            flow.stream: clock - start - row - col,
+            flow.stream: clock - self.schedule.store_clock(np.zeros_like(row), row, col, row),
         }
         columns = [
             sample, fold.group, at["m"], at["n"], at["k"], row, col,
@@ -171,8 +180,9 @@ class EventRows:
         schedule = self.schedule
         level, _, _, last = node_table(schedule.rows)[node].T
         k = np.minimum(fold.row_start + last, schedule.k - 1)
+        m = clock - schedule.store_clock(np.zeros_like(level), node, col, level)
         columns = [
-            sample, fold.group, clock - level, fold.col_start + col, k, k % schedule.rows, col,
+            sample, fold.group, m, fold.col_start + col, k, k % schedule.rows, col,
             fold.number * schedule.fold_cycles + clock, CHAIN, presented, stored, level,
         ]  # fmt: skip
         self.rows.append(np.stack(np.broadcast_arrays(*columns), axis=1))

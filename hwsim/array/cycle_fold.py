@@ -1,19 +1,18 @@
-"""One fold on a systolic array: skewed operand streams, tapes, and what comes out where."""
+"""One fold on a systolic array: what enters its edges when, and what comes out where."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.lib.stride_tricks import as_strided
-from numpy.typing import DTypeLike, NDArray
+from numpy.typing import DTypeLike
 
 from hwsim.arith.overflow import Overflow
 from hwsim.array.cycle_clocks import COUNT, FIRST, run_clocks
+from hwsim.array.cycle_tapes import Lanes, late, outlet, skewed, tapes
 from hwsim.array.dataflow import Fold, Schedule
 from hwsim.array.gemm import Codes, Datapath, Ints, Register
 
-Lanes = NDArray[np.signedinteger]
 FIELDS = 6  # rows of `sums`, see cycle_clocks
 
 
@@ -24,7 +23,7 @@ class Streams:
     Attributes
     ----------
     a_edge : ndarray of shape (clocks, rows)
-        The operand that moves right, skewed: row r is r clocks late.
+        The operand that moves right, skewed: row r is ``r * pe`` clocks late.
     w_edge : ndarray of shape (shifts, cols)
         The operand that enters from above while weights shift: the tile, last row first, in the
         clocks before the stream (weight- and input-stationary), or a skewed stream.
@@ -115,37 +114,14 @@ def filled(block: Codes, height: int, width: int) -> Codes:
     return full
 
 
-def skewed(stream: Codes, clocks: int, start: int, lanes: DTypeLike) -> Lanes:
-    """Delay lane i by i clocks: ``out[start + t + i, i] = stream[t, i]``, zeros around it.
-
-    >>> skewed(np.array([[1, 2], [3, 4]]), 3, 0, np.int32).tolist()
-    [[1, 0], [3, 2], [0, 4]]
-    """
-    length, width = stream.shape
-    edge = np.zeros((clocks, width), lanes)
-    row, item = edge.strides
-    as_strided(edge[start:], (length, width), (row, row + item))[...] = stream
-    return edge
-
-
 def stage(schedule: Schedule, moving: Codes, other: Codes, lanes: DTypeLike) -> Streams:
     """The edge operands of one fold."""
-    clocks, start = schedule.fold_cycles, schedule.rows if schedule.dataflow.loads else 0
+    clocks, hop = schedule.fold_cycles, schedule.latency.pe
     if schedule.dataflow.loads:
         w_edge = other[::-1].astype(lanes)
     else:
-        w_edge = skewed(other, clocks, 0, lanes)
-    return Streams(skewed(moving, clocks, start, lanes), w_edge)
-
-
-def outlet(tape: Lanes, clocks: int, cols: int, shape: tuple[int, int]) -> Lanes:
-    """What column c held for element t of a stream, skew removed: shape (..., stream, cols).
-
-    Element t met column c in clock ``t + c``; each clock took the window ``cols`` cells lower.
-    """
-    *outer, item = tape.strides
-    strides = (*outer, -cols * item, -(cols - 1) * item)
-    return as_strided(tape[..., (clocks - 1) * cols :], (*tape.shape[:-1], *shape), strides)
+        w_edge = skewed(other, clocks, 0, lanes, hop)
+    return Streams(skewed(moving, clocks, schedule.load_cycles, lanes, hop), w_edge)
 
 
 def run_fold(
@@ -181,46 +157,42 @@ def run_fold(
         Events by weight.
     clocks : int
     """
-    clocks, rows = streams.a_edge.shape
-    shifts, cols = streams.w_edge.shape
-    lanes, cells = streams.a_edge.dtype, rows * cols
-    moving = schedule.dataflow.reduction == "column"
-    start = shifts if moving else 0
-    w = np.zeros((shifts + rows, cols), lanes)
-    w[:shifts] = streams.w_edge[::-1]
+    (clocks, rows), cols = streams.a_edge.shape, streams.w_edge.shape[1]
+    lanes, cells, pe = streams.a_edge.dtype, rows * cols, schedule.latency.pe
+    moving, delay = schedule.dataflow.reduction == "column", schedule.latency.multiplier - 1
+    w = tapes(streams.w_edge if moving else late(streams.w_edge, delay), 1 if moving else pe, rows)
     if held is not None:
-        w[shifts:] = held
-    steps = np.zeros(w.size, lanes)
-    fields = FIELDS if ledger else 1
-    tape = np.zeros((fields, cells + (clocks - 1) * cols * moving), lanes)
+        w[:, -rows:] = held
+    w = w.reshape(len(w), -1)
+    steps, slots, fields = np.zeros_like(w), -(-clocks // pe), FIELDS if ledger else 1
+    tape = np.zeros((pe if moving else 1, fields, cells + (slots - 1) * cols * moving), lanes)
     if sums is not None:
-        tape[:, :] = sums[:fields].reshape(fields, cells)
-    limits, overflow, wrap_bits = rule_in_lanes(register, lanes)
+        tape[0] = sums[:fields].reshape(fields, cells)
     done = run_clocks(
-        streams.a_edge, np.zeros(clocks - 1 + cells, lanes), w.ravel(), steps, tape, int(moving),
-        shifts, limits, overflow, wrap_bits, drop_bits, rounding,
+        late(streams.a_edge, delay), np.zeros((pe, slots - 1 + cells), lanes), w, steps, tape,
+        int(moving), *rule_in_lanes(register, lanes), drop_bits, rounding,
     )  # fmt: skip
-    length = clocks - start - rows - cols + 2
+    first = schedule.store_clock(0, 0, 0, 0)
+    shape = schedule.extent(schedule.dataflow.stream), cols
     if moving:
-        sums_out = outlet(tape, clocks - start, cols, (length, cols))
-        return sums_out, steps[:cells].reshape(rows, cols), done
-    return tape.reshape(fields, rows, cols), outlet(steps, clocks, cols, (length, cols)), done
+        return outlet(tape, clocks, first, shape), steps[0, :cells].reshape(rows, cols), done
+    return tape.reshape(fields, rows, cols), outlet(steps[:, None], clocks, first, shape)[0], done
 
 
 def fold_result(
     schedule: Schedule, fold: Fold, sums: Lanes, steps: Lanes, clocks: int
 ) -> FoldResult:
     """Counters of PEs and sums, turned into those of steps and outputs (the dataflow table)."""
-    flow = schedule.dataflow
-    start = schedule.rows if flow.loads else 0
+    flow, pe = schedule.dataflow, schedule.latency.pe
     used_rows = min(schedule.rows, schedule.extent(flow.row) - fold.row_start)
     used_cols = min(schedule.cols, schedule.extent(flow.col) - fold.col_start)
     inside = sums[:, :used_rows, :used_cols] if flow.reduction == "pe" else sums[:, :, :used_cols]
     tile, first = inside.astype(np.int64), None
     if tile[COUNT].any():
         i, j = np.ogrid[: tile.shape[1], : tile.shape[2]]
-        offset = fold.row_start if flow.row == "k" else 0
-        step = offset + clocks - tile[FIRST] - start - i - j
+        since = clocks - tile[FIRST] - schedule.store_clock(0, 0, 0, 0)
+        below, beside = fold.row_start + (since - i) // pe - j, since - pe * (i + j)
+        step = below if flow.row == "k" else beside
         first = np.stack([np.where(tile[COUNT] > 0, step, -1), np.zeros_like(step)])
         first = first.transpose(0, 2, 1) if flow.col == "m" else first
     tile = tile.transpose(0, 2, 1) if flow.col == "m" else tile

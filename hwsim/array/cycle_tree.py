@@ -1,8 +1,8 @@
 """The dot-product unit, clock by clock: multipliers, and adder-tree registers level by level.
 
 Level 0 holds products, exact; node i of level l holds ``fit(left + right)``, the nodes 2i and
-2i + 1 of level l - 1 one clock before, an odd one out with 0. Nodes of all levels lie in one list,
-leaves first.
+2i + 1 of level l - 1 one clock before (``tree_stage`` clocks), an odd one out with 0. Nodes of all
+levels lie in one list, leaves first.
 """
 
 from __future__ import annotations
@@ -18,10 +18,9 @@ from hwsim.array.cycle_clocks import (
     FIRST,
     MAX_LEVELS,
     SUM,
-    follow_exact,
     log_event,
-    store_sums,
 )
+from hwsim.array.cycle_steps import follow_exact, store_sums
 from hwsim.array.gemm import Ints
 
 
@@ -49,8 +48,9 @@ def node_table(lanes: int) -> Ints:
 
 @kernel
 def define_tree(  # type: ignore[no-untyped-def]
-    a_edge, w, nodes, table, registers, drop_bits, rounding, first_clock, trace, events
-):
+    a_edge, w, nodes, table, registers, drop_bits, rounding, multiplier, tree_stage, first_clock,
+    trace, events,
+):  # fmt: skip
     """The definition: two copies of every register, one node of one unit after the other.
 
     Parameters
@@ -64,6 +64,8 @@ def define_tree(  # type: ignore[no-untyped-def]
         See `node_table`.
     registers : int64 ndarray of shape (levels, 4)
         ``lo hi overflow wrap_bits``, leaves' parents first.
+    multiplier, tree_stage : int
+        As in `LatencySpec`.
     first_clock, trace : int, int64 ndarray of shape (traced clocks, nodes, units)
     events : int64 ndarray of shape (capacity, 5)
         Clock, node, unit, presented, stored.
@@ -75,21 +77,25 @@ def define_tree(  # type: ignore[no-untyped-def]
     """
     count, units = nodes.shape
     after = nodes.copy()
+    held = np.zeros((tree_stage, count, units), np.int64)  # by the nodes in the last clocks
+    held[-1] = nodes
     clocks, found = 0, 0
     for t in range(a_edge.shape[0]):
+        below, entered = held[t % tree_stage], t - multiplier + 1
         for i in range(count):
             level, left, right = table[i, 0], table[i, 1], table[i, 2]
             for c in range(units):
                 if level == 0:
-                    after[i, c] = drop_low_bits(a_edge[t, i] * w[i, c], drop_bits, rounding)
+                    a = a_edge[entered, i] if entered >= 0 else 0
+                    after[i, c] = drop_low_bits(a * w[i, c], drop_bits, rounding)
                     continue
-                v = nodes[left, c] + (nodes[right, c] if right < count else 0)
+                v = below[left, c] + (below[right, c] if right < count else 0)
                 rule = registers[level - 1]
                 after[i, c] = fit(v, rule[0], rule[1], rule[2], rule[3])
                 if after[i, c] != v:
                     log_event(events, found, t, i, c, v, after[i, c])
                     found += 1
-        nodes[:] = after
+        nodes[:], below[:] = after, after
         if 0 <= t - first_clock < trace.shape[0]:
             trace[t - first_clock] = nodes
         clocks += 1
@@ -128,15 +134,18 @@ def take(nodes, field, left, right, value, addend):  # type: ignore[no-untyped-d
 
 @kernel
 def run_tree(  # type: ignore[no-untyped-def]
-    a_edge, w, nodes, table, limits, overflow, wrap_bits, drop_bits, rounding, events, ranges, out
+    a_edge, w, banks, table, limits, overflow, wrap_bits, drop_bits, rounding, events, ranges, out
 ):
     """The same registers, all units at once; the root's level first, so that a node takes what its
     children held before this clock.
 
     Parameters
     ----------
-    nodes : ndarray of shape (6 or 1, nodes + 1, units)
-        Fields as in `cycle_clocks.run_clocks`; the last node is the constant 0.
+    a_edge : ndarray of shape (clocks, lanes)
+        ``multiplier - 1`` clocks late: as if the products' registers stood before the lanes.
+    banks : ndarray of shape (tree_stage, 6 or 1, nodes + 1, units)
+        Fields as in `cycle_clocks.run_clocks`; the last node is the constant 0. What is met in
+        clock t was left in clock t - tree_stage: clock t moves bank ``t % tree_stage``.
     limits : ndarray of shape (levels + 1, 2)
         ``lo, hi`` of every level; of level 0 unused.
     events : ndarray of shape (nodes, units)
@@ -152,8 +161,9 @@ def run_tree(  # type: ignore[no-untyped-def]
         Clocks done.
     """
     count, units = events.shape
-    presented, addend = np.empty(units, nodes.dtype), np.empty(units, nodes.dtype)
+    presented, addend = np.empty(units, banks.dtype), np.empty(units, banks.dtype)
     for t in range(a_edge.shape[0]):
+        nodes = banks[t % banks.shape[0]]
         for i in range(count - 1, -1, -1):
             level, left, right = table[i, 0], table[i, 1], table[i, 2]
             if level == 0:

@@ -6,10 +6,12 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from hwsim.array.cycle_clocks import COUNT, FIRST, HIGH, LOW, MAX_LEVELS
-from hwsim.array.cycle_fold import FIELDS, FoldResult, Lanes, rule_in_lanes
+from hwsim.array.cycle_fold import FIELDS, FoldResult, rule_in_lanes
+from hwsim.array.cycle_tapes import Lanes
 from hwsim.array.cycle_tree import node_table, run_tree
 from hwsim.array.dataflow import Fold, Schedule
 from hwsim.array.gemm import Codes, Ints, Register
+from hwsim.array.specification import LatencySpec
 
 
 def lane_rules(chain: tuple[Register, ...], lanes: DTypeLike) -> tuple[Lanes, Ints, Ints]:
@@ -27,6 +29,7 @@ def run_tree_fold(
     drop_bits: int,
     rounding: int,
     lanes: DTypeLike,
+    latency: LatencySpec,
     *,
     ledger: bool = True,
 ) -> tuple[Lanes, Lanes, Lanes, int]:
@@ -40,6 +43,7 @@ def run_tree_fold(
         One for each level.
     lanes : dtype
         int32 or int64, see `cycle_fold.lane_type`.
+    latency : LatencySpec
 
     Returns
     -------
@@ -48,21 +52,22 @@ def run_tree_fold(
     ranges : ndarray of shape (2, levels + 1, units)
     clocks : int
     """
-    length, width = stream.shape
-    units, levels = weights.shape[1], len(chain)
+    (length, width), units, levels = stream.shape, weights.shape[1], len(chain)
+    delay = latency.multiplier - 1
+    drain = delay + latency.tree_stage * levels
     table = node_table(width)
     fields = FIELDS if ledger else 1
-    a_edge = np.zeros((length + levels, width), lanes)
-    a_edge[:length] = stream
-    out = np.zeros((fields, length + levels, units), lanes)
+    a_edge = np.zeros((length + drain, width), lanes)
+    a_edge[delay : delay + length] = stream
+    out = np.zeros((fields, length + drain, units), lanes)
     events = np.zeros((len(table), units), lanes)
     ranges = np.zeros((2, levels + 1, units), lanes)
     clocks = run_tree(
         a_edge, np.ascontiguousarray(weights, lanes),
-        np.zeros((fields, len(table) + 1, units), lanes), table, *lane_rules(chain, lanes),
-        drop_bits, rounding, events, ranges, out,
+        np.zeros((latency.tree_stage, fields, len(table) + 1, units), lanes), table,
+        *lane_rules(chain, lanes), drop_bits, rounding, events, ranges, out,
     )  # fmt: skip
-    return out[:, levels:], events, ranges, clocks
+    return out[:, drain:], events, ranges, clocks
 
 
 def tree_result(

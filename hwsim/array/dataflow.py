@@ -8,9 +8,9 @@ clock). Within a fold, clocks counted from its first::
     input_stationary    row k   col m   stream n    clock = rows + n + row + col
     dot_product         row k   col n   stream m    clock = m + tree level (root: ceil(log2 rows))
 
-Weight- and input-stationary arrays take ``rows`` clocks to load the operand that stays. Folds
-never overlap; a layer is the sum of its folds, and every fold costs the same, edge tiles too.
-A runtime has no clocks; where it has a chain, a fold is ``chain.length`` products.
+Weight- and input-stationary arrays take ``rows`` clocks to load the operand that stays; further
+pipeline registers: `Schedule.store_clock`. Folds never overlap; a layer is the sum of its folds,
+each costs the same. A runtime has no clocks; a fold of its chain is ``chain.length`` products.
 Source: DATAPATH.md section 8; cycles = SCALE-Sim's figure + 1.
 """
 
@@ -18,10 +18,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, TypeVar
 
+from hwsim.array.gemm import Ints
 from hwsim.array.ledger import STAGES, Place
-from hwsim.array.specification import ArraySpec, Machine
+from hwsim.array.specification import ArraySpec, LatencySpec, Machine
+
+Clocks = TypeVar("Clocks", int, Ints)
+ONE_EACH = LatencySpec()
 
 
 @dataclass(frozen=True)
@@ -74,13 +78,14 @@ class Schedule:
     k: int
     n: int
     chain_length: int | None = None
+    latency: LatencySpec = ONE_EACH
 
     @classmethod
     def of(cls, machine: Machine, shape: tuple[int, int, int, int, int]) -> Schedule:
         """The schedule of one layer, ``shape`` S, G, M, K, N, on one machine."""
         _, groups, m, k, n = shape
         length = None if machine.chain is None else machine.chain.length
-        return cls(machine.array, groups, m, k, n, length)
+        return cls(machine.array, groups, m, k, n, length, machine.latency)
 
     @property
     def rows(self) -> int:
@@ -114,25 +119,41 @@ class Schedule:
             return max(self.k, 1)
         return self.rows
 
-    def extent(self, axis: Literal["m", "n", "k"]) -> int:
+    def extent(self, axis: str) -> int:
         """Size of one axis of the product."""
         return {"m": self.m, "n": self.n, "k": self.k}[axis]
 
     @property
-    def fold_cycles(self) -> int:
-        """Compute clocks of one fold.
+    def load_cycles(self) -> int:
+        """Clocks in which the operand that stays shifts in."""
+        return self.rows if self.dataflow.loads else 0
+
+    def store_clock(self, element: Clocks, row: Clocks, col: Clocks, level: Clocks) -> Clocks:
+        """Clock within the fold of the store in which an element of the stream takes part.
 
         ::
 
-            output_stationary   K + R + C - 2
-            weight_stationary   R + M + R + C - 2
-            input_stationary    R + N + R + C - 2
-            dot_product         M + ceil(log2 R)
+            systolic   load + element + pe (row + col) + multiplier - 1
+            tree       element + tree_stage level + multiplier - 1
         """
-        length = self.extent(self.dataflow.stream)
+        late = self.latency.multiplier - 1
         if self.dataflow.reduction == "tree":
-            return length + self.tree_levels
-        return length + self.rows + self.cols - 2 + (self.rows if self.dataflow.loads else 0)
+            return element + level * self.latency.tree_stage + late
+        return element + (row + col) * self.latency.pe + late + self.load_cycles
+
+    @property
+    def fold_cycles(self) -> int:
+        """Compute clocks of one fold; x, p, s: `LatencySpec` multiplier, pe, tree_stage.
+
+        ::
+
+            output_stationary   K + p (R + C - 2) + x - 1
+            weight_stationary   R + M + p (R + C - 2) + x - 1
+            input_stationary    R + N + p (R + C - 2) + x - 1
+            dot_product         M + s ceil(log2 R) + x - 1
+        """
+        last = self.extent(self.dataflow.stream) - 1
+        return self.store_clock(last, self.rows - 1, self.cols - 1, self.tree_levels) + 1
 
     @property
     def row_tiles(self) -> int:
@@ -158,11 +179,11 @@ class Schedule:
 
     @property
     def latency_cycles(self) -> int:
-        """Constant clocks after the last fold, not in ``cycles``: accumulator write and
-        requantization; output-stationary arrays also drain the last fold's ``rows``."""
+        """Constant clocks after the last fold, not in ``cycles``: accumulator write (the drain of
+        ``rows`` where sums stay), then ``latency.requantize``."""
         if not self.folds:
             return 0
-        return self.rows + 1 if self.dataflow.reduction == "pe" else 2
+        return (self.rows if self.dataflow.reduction == "pe" else 1) + self.latency.requantize
 
     @property
     def utilization(self) -> float:
@@ -226,9 +247,4 @@ class Schedule:
         if stage != "chain" and flow.row == "k":
             row = self.rows - 1  # the accumulator stands below the column or behind the root
             level = self.tree_levels
-        if k < 0:
-            return row, col, 0
-        if flow.reduction == "tree":
-            return row, col, at[flow.stream] + level
-        start = self.rows if flow.loads else 0
-        return row, col, start + at[flow.stream] + row + col
+        return row, col, self.store_clock(at[flow.stream], row, col, level) if k >= 0 else 0

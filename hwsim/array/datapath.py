@@ -105,8 +105,11 @@ def store_bias(bias: Ints | None, machine: Machine) -> Bias:
     if bias is None:
         return Bias(None, None)
     r = register(machine.bias)
-    stored = [fit(int(b), r.lo, r.hi, r.overflow, r.wrap_bits) for b in bias.ravel()]
-    return Bias(bias, np.array(stored, np.int64).reshape(bias.shape))
+    stored = bias.astype(np.int64)
+    for at in np.argwhere((stored < max(r.lo, -r.hi)) | (stored > r.hi)):  # all `fit` can change
+        place = tuple(at)
+        stored[place] = fit(int(stored[place]), r.lo, r.hi, r.overflow, r.wrap_bits)
+    return Bias(bias, stored)
 
 
 def build(gemm: Gemm, machine: Machine, where: str) -> tuple[Datapath, Bias]:
@@ -125,25 +128,20 @@ def build(gemm: Gemm, machine: Machine, where: str) -> tuple[Datapath, Bias]:
     k = gemm.shape[3]
     za, zw = gemm.a_zero_point, gemm.w_zero_point
     bias = gemm.bias
-    row_sum = None
     a_range, w_range = operand_ranges(gemm, machine)
-    dtype = operand_dtype(gemm)
-    a: Codes = gemm.a.astype(dtype, copy=False)
+    a, row_sum = activations(gemm, machine)
     w = gemm.w.astype(np.int64)
     if machine.operands.zero_point == "subtract":
-        a, w = np.subtract(a, za, dtype=dtype), w - zw[:, None, :]
-    else:
-        if za != 0:
-            correction = k * za * zw - za * w.sum(axis=1, dtype=np.int64)
-            bias = correction if bias is None else bias + correction
-        if zw.any():
-            row_sum = a.sum(axis=3, dtype=np.int64)
+        w = w - zw[:, None, :]
+    elif za != 0:
+        correction = k * za * zw - za * w.sum(axis=1, dtype=np.int64)
+        bias = correction if bias is None else bias + correction
     stored = store_bias(bias, machine)
     preload = machine.bias.when == "preload"
     return (
         Datapath(
             a=a,
-            w=np.ascontiguousarray(w, dtype),
+            w=np.ascontiguousarray(w, a.dtype),
             preload=stored.stored if preload else None,
             row_sum=row_sum,
             w_zero_point=zw,
@@ -157,6 +155,15 @@ def build(gemm: Gemm, machine: Machine, where: str) -> tuple[Datapath, Bias]:
         ),
         stored,
     )
+
+
+def activations(gemm: Gemm, machine: Machine) -> tuple[Codes, Ints | None]:
+    """`Datapath.a` and `Datapath.row_sum` of a layer in the machine's formats."""
+    dtype = operand_dtype(gemm)
+    a: Codes = gemm.a.astype(dtype, copy=False)
+    if machine.operands.zero_point == "subtract":
+        return np.subtract(a, gemm.a_zero_point, dtype=dtype), None
+    return a, a.sum(axis=3, dtype=np.int64) if gemm.w_zero_point.any() else None
 
 
 def operand_ranges(gemm: Gemm, machine: Machine) -> tuple[tuple[int, int], tuple[int, int]]:

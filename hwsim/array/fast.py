@@ -21,7 +21,7 @@ from hwsim.array.fast_tally import (
     register_ledger,
     tally_outputs,
 )
-from hwsim.array.fast_tiles import run_tiles, settle
+from hwsim.array.fast_tiles import range_tiles, run_tiles, settle
 from hwsim.array.gemm import Datapath, Ints
 from hwsim.array.ledger import EventList, Execution, Place
 
@@ -135,7 +135,9 @@ def _run_in_lanes(
     lanes = layout.lanes(datapath)
     exact, out = (np.empty(outputs, np.int64) for _ in range(2))
     stepped = np.zeros((layout.blocks, groups, layout.parts), np.bool_)
-    run_tiles(lanes, scratch, chain, acc, found, exact, out, stepped)
+    block = range_tiles(lanes, scratch, layout.blocks, exact)
+    if block < layout.blocks:
+        run_tiles(lanes, scratch, chain, acc, found, exact, out, stepped, block)
     if stepped.any():
         settle(lanes, stepped, layout.width, exact, out)
     else:

@@ -45,7 +45,7 @@ def replaced(by: Any, lanes: str = "v") -> Callable[[Any], Any]:
             return by if arguments[at].dtype == types.int16 else definition
 
         chosen.__signature__ = names  # type: ignore[attr-defined]  # numba compares the names
-        overload(definition, inline="always")(chosen)
+        overload(definition)(chosen)
         return definition
 
     return register

@@ -81,15 +81,42 @@ def take_range(lanes, scratch, slot, g, c):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def run_tiles(lanes, scratch, chain, acc, found, exact, out, stepped):  # type: ignore[no-untyped-def]
-    """Run every tile: some blocks at a time, all channels of each.
+def range_tiles(lanes, scratch, blocks, exact):  # type: ignore[no-untyped-def]
+    """The range pass alone, up to the first block of which a tile left a register: that block's
+    number, or ``blocks``. A layer that never overflows needs no other kernel compiled.
+
+    ``exact`` : int64 ndarray of shape (S * G * M * N,), written.
+    """
+    groups, parts = lanes.start.shape[0], lanes.start.shape[1]
+    at_once, rows = len(scratch.panels), scratch.total.shape[0]
+    for block in range(0, blocks, at_once):
+        for g in range(groups):
+            slots = min(at_once, blocks - block)
+            for slot in range(slots):
+                load_block(lanes, scratch, slot, block + slot, g)
+            for tile in range(parts * slots):
+                c, slot = tile // slots, tile % slots
+                range_tile(lanes, scratch, slot, block + slot, g, c)
+                if take_range(lanes, scratch, slot, g, c):
+                    return block
+                places = scratch.places[slot, OUTPUT, : scratch.lengths[slot]]
+                panel, first = scratch.panels[slot], c * rows
+                most = min(rows, lanes.channels - first)
+                write(panel, scratch.total, places, first, most, exact)
+    return blocks
+
+
+@kernel
+def run_tiles(lanes, scratch, chain, acc, found, exact, out, stepped, first_block):  # type: ignore[no-untyped-def]
+    """Run every tile from a block on: some blocks at a time, all channels of each.
 
     ``exact, out`` : int64 ndarrays of shape (S * G * M * N,); tiles of ``out`` are written where
-    the bool ndarray ``stepped`` of shape (blocks, G, parts) is set.
+    the bool ndarray ``stepped`` of shape (blocks, G, parts) is set. ``first_block`` : what
+    `range_tiles` returned.
     """
     blocks, groups, parts = stepped.shape
     at_once, rows = len(scratch.panels), scratch.total.shape[0]
-    for block in range(0, blocks, at_once):
+    for block in range(first_block, blocks, at_once):
         for g in range(groups):
             slots = min(at_once, blocks - block)
             for slot in range(slots):

@@ -85,10 +85,8 @@ def place_columns(
     below = (level == 0) & (flow.row == "k")  # the accumulator: below the column, behind the root
     row = np.where(below, rows - 1, at[flow.row] % rows)
     col = at[flow.col] % cols
-    if flow.reduction == "tree":
-        clock = at[flow.stream] + np.where(below, schedule.tree_levels, level)
-    else:
-        clock = at[flow.stream] + row + col + (rows if flow.loads else 0)
+    level = np.where(below, schedule.tree_levels, level)
+    clock = schedule.store_clock(at[flow.stream], row, col, level)
     row_tile, col_tile = at[flow.row] // rows, at[flow.col] // cols
     if flow.outer == flow.row:
         fold = (g * schedule.row_tiles + row_tile) * schedule.col_tiles + col_tile

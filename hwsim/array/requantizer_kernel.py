@@ -58,6 +58,8 @@ def rows_kernel(scheme: int, captured: int) -> Callable[..., None]:
     states, read under STOCHASTIC only; ``asked``: the rounding rule, read AT_RUN_TIME only.
     """
 
+    multiplied = scheme in (MULTIPLIER_SHIFT, FIXED_FRACTION)  # a constant: the rest is dropped
+
     @kernel
     def rows(  # type: ignore[no-untyped-def]
         accumulator, multiplier, shift, add, reals, table, random, asked, output, values, events
@@ -69,10 +71,10 @@ def rows_kernel(scheme: int, captured: int) -> Callable[..., None]:
             for g in range(groups):
                 for i in range(height):
                     for j in range(length):
-                        x = np.int64(accumulator[s, g, i, j])
+                        x = int(accumulator[s, g, i, j])  # int64 of int32 too
                         m, n, a = multiplier[g, j], shift[g, j], add[g, j]
                         state = random[g, i, j] if rounding == STOCHASTIC else 0
-                        if scheme in (MULTIPLIER_SHIFT, FIXED_FRACTION):
+                        if multiplied:
                             v, e = requantize.multiplier_shift(x, m, n, rounding, state)
                         elif scheme == MULTIPLIER_SHIFT_DOUBLE:
                             v, e = requantize.multiplier_shift_double(x, m, n, rounding)

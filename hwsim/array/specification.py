@@ -1,8 +1,7 @@
 """The machine: every word of a hardware YAML, typed, with its range (DATAPATH.md, DESIGN.md 2).
 
-A `Machine` is built once, at the edge, and never changed; engines and kernels trust it. One field
-alone is checked by its type here, rules between fields in ``checks.py``, file and line numbers
-are added by ``importers/hardware.py``.
+A `Machine` is built once, at the edge, and never changed. One field alone is checked by its type
+here, rules between fields in ``checks.py``; ``importers/hardware.py`` adds file and line.
 """
 
 from __future__ import annotations
@@ -19,6 +18,7 @@ from hwsim.array.rule_names import rounding_code as rounding_code
 
 ConvolutionAxis = Literal["ky", "kx", "ic"]
 Positive = Annotated[int, Field(ge=1, le=1 << 16)]
+Registers = Annotated[int, Field(ge=1, le=4)]
 
 
 class Spec(BaseModel):
@@ -140,8 +140,7 @@ Scheme = Literal[
     "float32_dequantized",
     "real_bias",
 ]
-REAL_BIAS_SCHEMES = frozenset({"float32_bias", "float32_dequantized", "real_bias"})
-"""Schemes that add the bias as a real number, after the accumulator."""
+REAL_BIAS_SCHEMES = frozenset({"float32_bias", "float32_dequantized", "real_bias"})  # added last
 
 
 class TailSpec(Spec):
@@ -204,12 +203,23 @@ class OutputSpec(Spec):
 
 
 class LatencySpec(Spec):
-    """Pipeline registers; more than one each is not simulated yet."""
+    """Registers on a path: cycles depend on them (`Schedule.store_clock`), values never."""
 
-    multiplier: Annotated[int, Field(ge=1, le=4)] = 1
-    pe: Annotated[int, Field(ge=1, le=4)] = 1
-    tree_stage: Annotated[int, Field(ge=1, le=4)] = 1
-    requantize: Annotated[int, Field(ge=1, le=4)] = 1
+    multiplier: Registers = 1  # operands to the register that takes the product; in a PE the sum
+    pe: Registers = 1  # PE to PE: operands that stream, sums that move; not a tile that shifts in
+    tree_stage: Registers = 1  # one level of an adder tree to the next
+    requantize: Registers = 1  # sum to code
+
+
+class MemorySpec(Spec):
+    """SRAM buffers beside the array and the bus to DRAM (array/memory.py): clocks, never values."""
+
+    activation_kib: Positive
+    weight_kib: Positive
+    output_kib: Positive
+    bytes_per_cycle: Positive  # of the bus to DRAM
+    double_buffered: bool
+    sram_bytes_per_cycle: Positive | None = None  # of the port to the array; left out: wide enough
 
 
 class Machine(Spec):
@@ -228,6 +238,7 @@ class Machine(Spec):
     requantize: dict[str, RequantizeSpec]
     operators: dict[str, OperatorSpec] = Field(default_factory=dict)
     output: OutputSpec
+    memory: MemorySpec | None = None  # left out: memory never stalls
     latency: LatencySpec = LatencySpec()
     overrides: list[dict[str, Any]] = Field(default_factory=list)
 

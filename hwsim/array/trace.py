@@ -125,25 +125,25 @@ def trace_fold(
     """Registers after clocks ``first <= clock < last`` of one fold."""
     moving, other = operand
     if schedule.dataflow.reduction == "tree":
-        return trace_tree(datapath, moving, other, first, last)
+        return trace_tree(datapath, schedule, moving, other, first, last)
     trace = np.zeros((last - first, 3, schedule.rows, schedule.cols), np.int64)
     column = schedule.dataflow.reduction == "column"
     register = datapath.chain[0] if column else adding_register(datapath)
     define_fold(
         stage(schedule, moving, other, np.int64), held, fold_start(datapath, schedule, fold),
-        datapath, register, moving=column, trace=trace, first_clock=first,
+        datapath, register, schedule.latency, moving=column, trace=trace, first_clock=first,
     )  # fmt: skip
     return {"a": trace[:, 0], "w": trace[:, 1], "psum" if column else "acc": trace[:, 2]}
 
 
 def trace_tree(
-    datapath: Datapath, stream: Ints, weights: Ints, first: int, last: int
+    datapath: Datapath, schedule: Schedule, stream: Ints, weights: Ints, first: int, last: int
 ) -> dict[str, Ints]:
     """Registers of a dot-product unit after clocks ``first <= clock < last`` of one fold."""
     table = node_table(stream.shape[1])
     trace = np.zeros((last - first, len(table), weights.shape[1]), np.int64)
-    define_tree_fold(stream, weights, datapath, trace=trace, first_clock=first)
-    drain = np.zeros((len(datapath.chain), stream.shape[1]), np.int64)
+    define_tree_fold(stream, weights, datapath, schedule.latency, trace=trace, first_clock=first)
+    drain = np.zeros((schedule.fold_cycles - len(stream), stream.shape[1]), np.int64)
     lanes = np.concatenate([stream, drain])[first:last, :, None]
     registers = {"a": lanes, "w": np.broadcast_to(weights, (last - first, *weights.shape))}
     for level in range(len(datapath.chain) + 1):

@@ -57,6 +57,19 @@ def load(name_or_path: str | Path, overrides: Sequence[str] = ()) -> Machine:
     return build(document)
 
 
+def with_words(machine: Machine, words: Sequence[str]) -> Machine:
+    """The same machine with ``KEY=VALUE`` words of ``--set``, every stage checked again.
+
+    >>> with_words(load("edge_ws_16x16"), ["accumulator.bits=18"]).accumulator.bits
+    18
+    """
+    tree = machine.model_dump(exclude_none=True)
+    document = Document(tree, {(): Place(machine.name, 0)})
+    for word in words:
+        _set(document, word)
+    return build(document)
+
+
 def build(document: Document) -> Machine:
     """The machine of a resolved document, every stage checked."""
     unsupported = not_built(document.value)

@@ -13,9 +13,7 @@ from hwsim.importers.strict_yaml import Path, dotted
 
 MISSING = "missing"
 _YET = "not simulated yet"
-_MEMORY = f"{_YET}: leave it out, memory then never stalls"
 _NOT_BUILT: dict[tuple[str, ...], tuple[Any, str]] = {  # word -> (its only value, what must hold)
-    ("memory",): (None, _MEMORY),
     ("product", "kind"): ("exact", f"{_YET}: must be exact"),
     ("accumulator", "kind"): ("integer", f"{_YET}: must be integer"),
     ("accumulator", "group_size"): (None, f"{_YET}: leave it out, K is then one group"),
@@ -33,8 +31,8 @@ _FORESEEN = {  # values that DESIGN.md leaves room for; others are plain mistake
 def not_built(tree: Any) -> list[tuple[str, Any, str]]:
     """Words that are understood and not simulated yet.
 
-    >>> not_built({"memory": {"activation_kib": 64}})[0][2]
-    'not simulated yet: leave it out, memory then never stalls'
+    >>> not_built({"product": {"kind": "table"}})[0][2]
+    'not simulated yet: must be exact'
     """
     found = []
     for path, (only, must) in _NOT_BUILT.items():

@@ -125,9 +125,9 @@ def matmul_bounds(gemm: Gemm, machine: Machine, schedule: Schedule, where: str) 
     A folded zero point makes a bias out of the weights: the largest is taken, that of weights all
     at the end of their format that lies farthest from their zero point.
     """
-    (lo, hi), zero = gemm.w_range, gemm.w_zero_point.max(initial=0)
-    farthest = np.full_like(gemm.w, lo if zero - lo > hi - zero else hi)
-    worst = replace(gemm, w=farthest)
+    (lo, hi), zero = gemm.w_range, gemm.w_zero_point[:, None, :]
+    farthest = np.broadcast_to(np.where(zero - lo > hi - zero, lo, hi), gemm.w.shape)
+    worst = replace(gemm, w=np.ascontiguousarray(farthest, gemm.w.dtype))
     datapath, bias = datapaths.build(worst, machine, where)
     if bias.lost is not None and bias.lost.any():  # other weights may be stored farther out
         least = np.full_like(bias.lost, datapaths.register(machine.bias).lo)

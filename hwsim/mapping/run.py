@@ -123,6 +123,13 @@ def run_layer(
     run = ENGINES[engine](
         layer.datapath, layer.schedule, first_sample=first_sample, list_events=list_events
     )
+    return finish(layer, run, where, first_sample=first_sample, trap=trap)
+
+
+def finish(
+    layer: PreparedLayer, run: Execution, where: str, *, first_sample: int = 0, trap: bool = True
+) -> LayerRun:
+    """What an engine gave, requantized beside the exact sums, and every stage's ledger."""
     unlimited = run.exact
     if layer.bias.lost is not None and layer.bias.lost.any():
         unlimited = run.exact + layer.bias.lost[None, :, None, :]

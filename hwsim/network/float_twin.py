@@ -96,12 +96,12 @@ def _layer(layer: MacLayer, x: Reals, input_scale: float) -> Reals:
     shape = output_shape(layer, x.shape[1:])
     pixels = int(np.prod(shape[:-1], dtype=np.int64))
     batch = max(1, BATCH_TAPS // max(1, groups * pixels * k))
-    parts = [
-        im2col(x[start : start + batch], layer, K_ORDER, 0.0) @ columns
-        for start in range(0, len(x), batch)
-    ]
-    sums = np.concatenate(parts) if parts else np.zeros((0, groups, pixels, n))
-    return to_tensor(sums + bias.reshape(groups, 1, n), shape)
+    sums = np.empty((len(x), groups, pixels, n))
+    for start in range(0, len(x), batch):
+        taps = im2col(x[start : start + batch], layer, K_ORDER, 0.0)
+        np.matmul(taps, columns, out=sums[start : start + batch])
+    sums += bias.reshape(groups, 1, n)
+    return to_tensor(sums, shape)
 
 
 def _operand(graph: Graph, values: Mapping[str, Reals], name: str, samples: int) -> Reals:

@@ -83,6 +83,8 @@ class Graph:
 def quantize_input(tensor: Tensor, values: NDArray[Any]) -> NDArray[np.int64]:
     """Real values to codes: ``clip(rint(x / s) + z)``, half even, in float64."""
     assert tensor.format is not None
-    codes = np.rint(np.asarray(values, np.float64) / tensor.scale) + tensor.zero_point
-    clipped: NDArray[np.float64] = np.clip(codes, tensor.format.lo, tensor.format.hi)
-    return clipped.astype(np.int64)
+    codes = np.atleast_1d(np.asarray(values, np.float64)) / tensor.scale
+    np.rint(codes, out=codes)
+    codes += tensor.zero_point
+    np.clip(codes, tensor.format.lo, tensor.format.hi, out=codes)
+    return codes.astype(np.int64).reshape(np.shape(values))

@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 
 from hwsim.array.conditions import LayerFacts
 from hwsim.array.gemm import Gemm, Ints
+from hwsim.array.memory import MemoryTiming, memory_timing
+from hwsim.array.memory_tiles import Traffic
 from hwsim.array.overrides import for_layer
 from hwsim.array.specification import Machine
 from hwsim.errors import UnsupportedError
@@ -147,3 +149,27 @@ def prepare_without_input(graph: Graph, node: Node, machine: Machine) -> Prepare
     zeros = [np.full((samples, *tensor.shape), tensor.zero_point) for tensor in tensors]
     _, gemm = next(layer_gemms(graph, node, zeros, own))
     return prepare(gemm, output_side(graph, node), own, node.name)
+
+
+def layer_memory(graph: Graph, node: Node, prepared: PreparedLayer) -> MemoryTiming | None:
+    """What a layer waits for its memory; None where the machine says nothing of a memory.
+
+    Raises
+    ------
+    ConfigError
+        A tile that stays does not fit its buffer.
+    """
+    memory, layer = prepared.machine.memory, node.layer
+    if memory is None or not prepared.machine.array.is_array:
+        return None
+    source, output = graph.tensors[node.inputs[0]], graph.tensors[node.output]
+    assert layer is not None
+    assert source.format is not None
+    assert output.format is not None
+    traffic = Traffic(
+        activation_bits=prepared.machine.operands.activation.bits,
+        weight_bits=prepared.machine.operands.weight.bits,
+        output_bits=output.format.bits,
+        activations=int(np.prod(source.shape)) // prepared.schedule.groups,
+    )
+    return memory_timing(prepared.schedule, traffic, memory, node.name)

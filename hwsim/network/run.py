@@ -15,6 +15,7 @@ from hwsim.array.bounds import Bounds
 from hwsim.array.dataflow import Schedule
 from hwsim.array.gemm import Gemm, Ints, Register
 from hwsim.array.ledger import EventList
+from hwsim.array.memory import MemoryTiming
 from hwsim.array.overrides import for_layer
 from hwsim.array.specification import Machine
 from hwsim.mapping.run import LayerLedger, LayerRun, run_layer
@@ -24,6 +25,7 @@ from hwsim.network.layers import (
     codes_of,
     layer_facts,
     layer_gemms,
+    layer_memory,
     layer_output,
     output_side,
     prepare_without_input,
@@ -46,12 +48,16 @@ class LayerResult:
     accumulator: Register
     bounds: Bounds
     macs: int
+    memory: MemoryTiming | None = None
     events: list[EventList] = field(default_factory=list)
 
 
 @dataclass(eq=False)
 class NetworkRun:
-    """Every tensor's codes, arrays of shape (S, *shape), and every layer's result by node name."""
+    """Every tensor's codes, arrays of shape (S, *shape), and every layer's result by node name.
+
+    ``codes`` and ``exact`` hold one and the same array where both runs agree on a tensor.
+    """
 
     codes: dict[str, Ints] = field(default_factory=dict)
     exact: dict[str, Ints] = field(default_factory=dict)
@@ -88,16 +94,17 @@ def run(
         A register with ``overflow: trap`` overflowed.
     """
     refuse_float(graph)
+    memory: dict[str, MemoryTiming | None] = {}
     for node in graph.nodes:
         if is_beside(node):
             run_beside(graph, node, nothing(graph, node), machine)
         else:
-            prepare_without_input(graph, node, machine)
+            prepared = prepare_without_input(graph, node, machine)
+            memory[node.name] = layer_memory(graph, node, prepared)
     samples = len(next(iter(inputs.values())))
     batch = batch_size(graph, samples)
     starts = range(0, samples, batch)
     result = NetworkRun()
-    parts: list[tuple[dict[str, Ints], dict[str, Ints]]] = []
     for number, start in enumerate(starts):
         hardware = {name: codes[start : start + batch] for name, codes in inputs.items()}
         exact = dict(hardware)
@@ -106,10 +113,9 @@ def run(
             if progress is not None:
                 done = number * len(graph.nodes) + i + 1
                 progress(done, len(starts) * len(graph.nodes), node.name)
-        parts.append((hardware, exact))
-    for name in parts[0][0]:
-        result.codes[name] = np.concatenate([part[0][name] for part in parts])
-        result.exact[name] = np.concatenate([part[1][name] for part in parts])
+        _keep_codes(result, hardware, exact, start, samples)
+    for name, layer in result.layers.items():
+        layer.memory = memory[name]
     return result
 
 
@@ -166,12 +172,35 @@ def _run_node(
         runs.append(run)
         _keep(result, node, machine, run, gemm, list_events)
     hardware[node.output] = layer_output(graph, node, [run.codes for run in runs])
+    if same and all(run.exact_codes is run.codes for run in runs):
+        exact[node.output] = hardware[node.output]
+        return
     if not same:
         runs = [
             run_layer(gemm, output_side(graph, node), machine, node.name, trap=False)
             for _, gemm in layer_gemms(graph, node, theirs, machine)
         ]
     exact[node.output] = layer_output(graph, node, [run.exact_codes for run in runs])
+
+
+def _keep_codes(
+    result: NetworkRun,
+    hardware: Mapping[str, Ints],
+    exact: Mapping[str, Ints],
+    start: int,
+    samples: int,
+) -> None:
+    """One batch's tensors to those of all samples; both runs have one array while they agree."""
+    for name, codes in hardware.items():
+        if name not in result.codes:
+            kept = np.empty((samples, *codes.shape[1:]), codes.dtype)
+            result.codes[name] = result.exact[name] = kept
+        batch = slice(start, start + len(codes))
+        result.codes[name][batch] = codes
+        if exact[name] is not codes and result.exact[name] is result.codes[name]:
+            result.exact[name] = result.codes[name].copy()
+        if result.exact[name] is not result.codes[name]:
+            result.exact[name][batch] = exact[name]
 
 
 def _keep(

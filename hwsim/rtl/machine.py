@@ -17,6 +17,7 @@ from hwsim.array.specification import (
     rounding_code,
 )
 from hwsim.errors import UnsupportedError
+from hwsim.rtl.streams import WIDEST_MULTIPLIER
 
 MACRO = "MAC_ARRAY_PARAMETERS"
 LEVELS = 32  # of CHAIN_BITS
@@ -69,9 +70,40 @@ def layer_parameters(machine: Machine, requantizer: Requantizer) -> dict[str, in
         As `parameters`.
     """
     scheme, rounding = requantizer.scheme.name.lower(), requantizer.rounding.name.lower()
-    whole = requantizer.tail == requantizer.multiplier.size and requantizer.tail_lanes == 0
     return {
-        **_array_parameters(machine, scheme, rounding, None if whole else requantizer.tail),
+        **_array_parameters(machine, scheme, rounding, _tail(requantizer)),
+        **_requantizer_parameters(requantizer),
+    }
+
+
+def requantizer_parameters(requantizer: Requantizer, *, scheme: bool = True) -> dict[str, int]:
+    """Parameters of `requantize` alone; without ``scheme``, of the register before it.
+
+    Raises
+    ------
+    UnsupportedError
+        The scheme has no RTL.
+    """
+    if not scheme:
+        return _narrow_parameters(requantizer.narrow)
+    for field, value, must in _scheme_without_rtl(requantizer.scheme.name, _tail(requantizer)):
+        raise UnsupportedError.at("requantizer", field, value, must)
+    if requantizer.multiplier.max(initial=0) >= WIDEST_MULTIPLIER:
+        largest = int(requantizer.multiplier.max())
+        must = "must stay below 2**31 in the RTL"
+        raise UnsupportedError.at("requantizer", "multiplier", largest, must)
+    return _requantizer_parameters(requantizer)
+
+
+def _tail(requantizer: Requantizer) -> int | None:
+    """The first channel that rounds otherwise, or None."""
+    whole = requantizer.tail == requantizer.multiplier.size and requantizer.tail_lanes == 0
+    return None if whole else requantizer.tail
+
+
+def _requantizer_parameters(requantizer: Requantizer) -> dict[str, int]:
+    """Scheme, narrow register, random source, width of codes."""
+    return {
         "SCHEME": int(requantizer.scheme),
         "ROUNDING": int(requantizer.rounding),
         **_narrow_parameters(requantizer.narrow),
@@ -105,6 +137,10 @@ def _array_parameters(
         "CHECK_FINAL": int(machine.accumulator.check == "final"),
         "BIAS_LAST": int(machine.bias.when == "last"),
         "ROW_SUM": int(not subtract),
+        "LATENCY_MULTIPLIER": machine.latency.multiplier,
+        "LATENCY_PE": machine.latency.pe,
+        "LATENCY_TREE": machine.latency.tree_stage,
+        "LATENCY_REQUANTIZE": machine.latency.requantize,
     }
 
 
@@ -135,13 +171,18 @@ def _without_rtl(
     flow = machine.array.dataflow
     if not machine.array.is_array:
         yield "array.dataflow", flow, "has no RTL: the arithmetic of a runtime is not an array"
-    if Scheme[scheme.upper()] not in SCHEMES:
-        names = ", ".join(sorted(scheme.name.lower() for scheme in SCHEMES))
-        yield "requantize.scheme", scheme, f"has no RTL: the RTL has {names}"
-    if tail is not None:
-        yield "requantize.tail", tail, "has no RTL: all channels round alike"
+    yield from _scheme_without_rtl(scheme, tail)
     if rounding == Rounding.STOCHASTIC.name.lower() and flow not in CHANNEL_ORDER:
         yield "requantize.rounding", rounding, f"has no RTL under array.dataflow {flow}"
+
+
+def _scheme_without_rtl(scheme: str, tail: int | None) -> Iterator[tuple[str, object, str]]:
+    """The same of the requantizer alone."""
+    if Scheme[scheme.upper()] not in SCHEMES:
+        names = ", ".join(sorted(known.name.lower() for known in SCHEMES))
+        yield "requantize.scheme", scheme.lower(), f"has no RTL: the RTL has {names}"
+    if tail is not None:
+        yield "requantize.tail", tail, "has no RTL: all channels round alike"
 
 
 def _operand_bits(spec: OperandSpec, *, subtract: bool) -> int:

@@ -12,7 +12,8 @@ module operand_feed #(
     parameter int TOP_BITS = 9,
     parameter int TOP_LANES = 4,
     parameter int LEFT_DEPTH = 64,
-    parameter int TOP_DEPTH = 64
+    parameter int TOP_DEPTH = 64,
+    parameter int LATENCY_PE = 1  // clocks from a PE to its neighbour
 ) (
     input logic clk,
     input logic signed [31:0] m,
@@ -47,7 +48,7 @@ module operand_feed #(
 
   for (genvar r = 0; r < ROWS; r++) begin : left_lane
     logic signed [31:0] element, line;
-    assign element = clock - LOAD - (DP != 0 ? 0 : r);
+    assign element = clock - LOAD - (DP != 0 ? 0 : LATENCY_PE * r);
     assign line = row_start + r;
     assign left_valid[r] = running && element >= 0 && element < length && line < row_extent;
     if (IS != 0) assign left_address[r*32+:32] = (group * k + line) * n + element;
@@ -59,7 +60,7 @@ module operand_feed #(
     logic signed [31:0] line, column;
     assign column = col_start + p % COLS;
     if (DP != 0) assign line = row_start + p / COLS;
-    else if (OS != 0) assign line = clock - p;
+    else if (OS != 0) assign line = clock - LATENCY_PE * p;
     else assign line = row_start + ROWS - 1 - clock;
     assign top_valid[p] = running && line >= (LOAD != 0 ? row_start : 0) && line < k
         && column < col_extent;

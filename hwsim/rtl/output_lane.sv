@@ -21,13 +21,16 @@ module output_lane #(
     parameter int NARROW_WRAP_BITS = 0,
     parameter logic [31:0] LFSR_POLYNOMIAL = 32'h80200003,
     parameter logic [31:0] LFSR_START = 32'd1,  // state of this lane before the first output
-    parameter int OUT_BITS = 8
+    parameter int OUT_BITS = 8,
+    parameter int LATENCY_REQUANTIZE = 1
 ) (
     input logic clk,
     input logic start,
     input logic enable,
     input logic keep,  // the lane holds an output
     input logic signed [BITS-1:0] stored,
+    input logic chain_overflowed,  // before the stores after all products
+    input logic overflowed,
     input logic signed [63:0] row_sum,
     input logic [231:0] record,
     input logic signed [31:0] zero_point,
@@ -38,9 +41,12 @@ module output_lane #(
     output logic signed [63:0] final_sum,
     output logic [OUT_BITS-1:0] code,
     output logic lost,
-    output logic clipped
+    output logic clipped,
+    output logic chain_overflow,  // beside the code: any store of the chain, of the accumulator
+    output logic accumulator_overflow
 );
   logic [31:0] state, random;
+  logic final_overflowed;
 
   assign random = hwsim_pkg::lfsr_next(state, LFSR_POLYNOMIAL);
   always_ff @(posedge clk)
@@ -62,7 +68,16 @@ module output_lane #(
       .row_sum(row_sum),
       .w_zero_point(record[127:64]),
       .bias(record[63:0]),
-      .final_sum(final_sum)
+      .final_sum(final_sum),
+      .overflowed(final_overflowed)
+  );
+
+  delay #(.BITS(2), .CLOCKS(LATENCY_REQUANTIZE)) flags (
+      .clk(clk),
+      .rst(1'b0),
+      .enable(enable),
+      .d({chain_overflowed, overflowed || final_overflowed}),
+      .q({chain_overflow, accumulator_overflow})
   );
 
   requantize #(
@@ -74,7 +89,8 @@ module output_lane #(
       .NARROW_BITS(NARROW_BITS),
       .NARROW_OVERFLOW(NARROW_OVERFLOW),
       .NARROW_WRAP_BITS(NARROW_WRAP_BITS),
-      .OUT_BITS(OUT_BITS)
+      .OUT_BITS(OUT_BITS),
+      .LATENCY_REQUANTIZE(LATENCY_REQUANTIZE)
   ) requantizer (
       .clk(clk),
       .enable(enable),

@@ -1,5 +1,5 @@
 // Accumulator to code: narrow (optional), scheme, zero point, activation clamp, output format;
-// one register at the end. Schemes as arith/requantize.py and arith/narrowing.py state them:
+// LATENCY_REQUANTIZE registers behind. Schemes as arith/requantize.py and arith/narrowing.py state them:
 //
 //   MULTIPLIER_SHIFT, FIXED_FRACTION  round(acc * multiplier / 2**shift)
 //   MULTIPLIER_SHIFT_DOUBLE           gemmlowp: high half of the doubled product, then a shift
@@ -19,7 +19,8 @@ module requantize #(
     parameter int NARROW_BITS = 32,
     parameter int NARROW_OVERFLOW = hwsim_pkg::SATURATE,
     parameter int NARROW_WRAP_BITS = 0,
-    parameter int OUT_BITS = 8
+    parameter int OUT_BITS = 8,
+    parameter int LATENCY_REQUANTIZE = 1
 ) (
     input logic clk,
     input logic enable,
@@ -43,7 +44,7 @@ module requantize #(
   logic signed [63:0] kept;  // the low OUT_BITS hold the code
   // verilator lint_on UNUSEDSIGNAL
   logic signed [31:0] right;
-  logic scheme_lost;
+  logic scheme_lost, any_lost;
 
   // the register that narrows sums
   assign narrow_exact = hwsim_pkg::shift_right(acc, NARROW_SHIFT, NARROW_ROUNDING);
@@ -91,12 +92,11 @@ module requantize #(
   assign high = 64'(out_hi);
   assign kept = clamped < low ? low : clamped > high ? high : clamped;
 
-  always_ff @(posedge clk)
-    if (enable) begin
-      code <= kept[OUT_BITS-1:0];
-      lost <= scheme_lost || (NARROW != 0 && narrowed != narrow_exact);
-      clipped <= kept != clamped;
-    end
+  assign any_lost = scheme_lost || (NARROW != 0 && narrowed != narrow_exact);
+  delay #(.BITS(OUT_BITS + 2), .CLOCKS(LATENCY_REQUANTIZE)) codes (
+      .clk(clk), .rst(1'b0), .enable(enable),
+      .d({kept != clamped, any_lost, kept[OUT_BITS-1:0]}), .q({clipped, lost, code})
+  );
   // verilator lint_off UNUSEDSIGNAL
   logic unused;
   assign unused = |{add, random, product, zero_point};

@@ -7,11 +7,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from hwsim.array.dataflow import Schedule
-from hwsim.array.gemm import Datapath
+from hwsim.array.gemm import Datapath, Ints
 from hwsim.array.requantizer import Requantizer
 from hwsim.errors import UnsupportedError
 
-RECORD_BITS = 232  # add 64, shift 8, multiplier 32, w_zero_point 64, bias 64
+RECORD = {"bias": 64, "w_zero_point": 64, "multiplier": 32, "shift": 8, "add": 64}
+"""Fields of a channel record and their bits, lowest first; the multiplier is unsigned."""
+RECORD_BITS = sum(RECORD.values())
 NO_BOUND = 1 << 62
 WIDEST_MULTIPLIER = 1 << 31
 
@@ -79,21 +81,23 @@ def streams(
 
 def records(datapath: Datapath, requantizer: Requantizer) -> list[int]:
     """One record a channel: ``{add, shift, multiplier, w_zero_point, bias}``, bias lowest."""
-    bias = datapath.last if datapath.preload is None else datapath.preload
-    flat = np.zeros(datapath.w_zero_point.size, np.int64) if bias is None else bias.ravel()
-    zero_points = datapath.w_zero_point.ravel() if datapath.row_sum is not None else 0 * flat
-    fields = (
-        (flat, 64),
-        (zero_points, 64),
-        (requantizer.multiplier, 32),
-        (requantizer.shift, 8),
-        (requantizer.add, 64),
-    )
     words = []
-    for channel in range(flat.size):
+    for fields in record_fields(datapath, requantizer).tolist():
         word, at = 0, 0
-        for values, bits in fields:
-            word |= (int(values[channel]) & ((1 << bits) - 1)) << at
+        for value, bits in zip(fields, RECORD.values(), strict=True):
+            word |= (value & ((1 << bits) - 1)) << at
             at += bits
         words.append(word)
     return words
+
+
+def record_fields(datapath: Datapath, requantizer: Requantizer) -> Ints:
+    """Fields of every channel's record, as `RECORD` orders them: int64 ndarray of shape (G * N, 5).
+
+    The weight zero point is 0 where no row sums are corrected.
+    """
+    bias = datapath.last if datapath.preload is None else datapath.preload
+    flat = np.zeros(datapath.w_zero_point.size, np.int64) if bias is None else bias.ravel()
+    zero_points = datapath.w_zero_point.ravel() if datapath.row_sum is not None else 0 * flat
+    columns = (flat, zero_points, requantizer.multiplier, requantizer.shift, requantizer.add)
+    return np.stack(columns, axis=1)

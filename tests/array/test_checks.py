@@ -17,6 +17,13 @@ FLOAT = {"scheme": "float32", "rounding": "half_even"}
 
 # rule, machine, words changed, fields that break
 NARROW = {"shift": 2, "rounding": "half_away", "bits": 32, "overflow": "saturate"}
+MEMORY = {
+    "activation_kib": 64,
+    "weight_kib": 64,
+    "output_kib": 64,
+    "bytes_per_cycle": 16,
+    "double_buffered": True,
+}
 BROKEN = [
     ("check_array_size", "edge_ws_16x16", {"array.rows": None}, ["array.rows"]),
     ("check_array_size", "edge_ws_16x16", {"array.cols": None}, ["array.cols"]),
@@ -161,7 +168,10 @@ BROKEN = [
         {"accumulator.bits": 64, "requantize.conv_2d": DOUBLE},
         ["accumulator.bits"],
     ),
-    ("check_latency", "edge_ws_16x16", {"latency.pe": 2}, ["latency.pe"]),
+    ("check_latency", "edge_ws_16x16", {"latency.tree_stage": 2}, ["latency.tree_stage"]),
+    ("check_latency", "dot_product_64x16", {"latency.pe": 2}, ["latency.pe"]),
+    ("check_latency", "tflite_reference", {"latency.requantize": 2}, ["latency.requantize"]),
+    ("check_memory", "tflite_reference", {"memory": MEMORY}, ["memory"]),
     ("check_overrides", "edge_ws_16x16", {"overrides": [{"bias.bits": 9}]}, ["overrides[0].match"]),
     ("check_overrides", "edge_ws_16x16", {"overrides": [{"match": "a"}]}, ["overrides[0]"]),
     (
@@ -189,6 +199,8 @@ SOUND = [
     ("tflite_reference", {"accumulator.bits": 32}),
     ("edge_ws_16x16", {"requantize.default.tail": {"lanes": 8, "rounding": "half_away"}}),
     ("edge_ws_16x16", {"requantize.default.narrow": NARROW}),
+    ("edge_os_16x16", {"latency.pe": 4, "latency.multiplier": 2, "latency.requantize": 3}),
+    ("dot_product_64x16", {"latency.tree_stage": 4, "latency.multiplier": 2}),
     (
         "edge_ws_16x16",
         {"requantize.default.narrow": NARROW | {"overflow": "wrap", "wrap_bits": 31}},
@@ -227,7 +239,12 @@ def test_every_rule_is_applied_and_broken_here():
 
 
 def test_all_broken_rules_are_collected():
-    words = {"array.rows": None, "chain": None, "latency.pe": 3, "product.rounding": "stochastic"}
+    words = {
+        "array.rows": None,
+        "chain": None,
+        "latency.tree_stage": 3,
+        "product.rounding": "stochastic",
+    }
     found = check(machine_with("edge_ws_16x16", words))
     assert {field for field, _, _ in found} == set(words)
 

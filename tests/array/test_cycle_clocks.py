@@ -1,23 +1,34 @@
 """The windowed kernels hold, after every clock, what the definition's registers hold."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from oracles.small_layers import DATAFLOWS, draw, register
 
 from hwsim.arith.overflow import Overflow, fit
 from hwsim.array.cycle_clocks import COUNT, EXACT, HIGH, LOW, SUM, define_clocks, run_clocks
-from hwsim.array.cycle_clocks import store_sums as store
 from hwsim.array.cycle_events import rule
-from hwsim.array.cycle_fold import lane_type, operands, rule_in_lanes, run_fold, stage
+from hwsim.array.cycle_fold import (
+    lane_type,
+    operands,
+    rule_in_lanes,
+    run_fold,
+    stage,
+)
+from hwsim.array.cycle_steps import store_sums as store
+from hwsim.array.cycle_tapes import late, tapes
 from hwsim.array.cycle_tree import define_tree, node_table, run_tree
 from hwsim.array.cycle_tree_fold import lane_rules, run_tree_fold
+from hwsim.array.specification import LatencySpec
 
 SYSTOLIC = DATAFLOWS[:3]
 
 
-def layer(dataflow, seed):
+def layer(dataflow, seed, **latency):
     """A drawn layer's first fold: datapath, schedule, operands, register of the sums."""
     d, schedule = draw(dataflow, seed)
+    schedule = replace(schedule, latency=LatencySpec(**latency))
     fold = next(iter(schedule.fold_list()), None)
     if fold is None:
         return None
@@ -25,11 +36,12 @@ def layer(dataflow, seed):
 
 
 @pytest.mark.parametrize("lanes", [np.int32, np.int64])
+@pytest.mark.parametrize(("multiplier", "pe"), [(1, 1), (3, 1), (1, 3), (2, 2)])
 @pytest.mark.parametrize("dataflow", SYSTOLIC)
-def test_windows_hold_the_registers_of_every_clock(dataflow, lanes):
+def test_windows_hold_the_registers_of_every_clock(dataflow, multiplier, pe, lanes):
     events = 0
     for seed in range(12):
-        drawn = layer(dataflow, seed)
+        drawn = layer(dataflow, seed, multiplier=multiplier, pe=pe)
         if drawn is None:
             continue
         d, schedule, moving, other, r = drawn
@@ -43,6 +55,7 @@ def compare(d, schedule, streams, r, clocks, lanes):
     """Both kernels for so many clocks; number of events."""
     rows, cols = schedule.rows, schedule.cols
     cells, moving = rows * cols, int(schedule.dataflow.reduction == "column")
+    delay, pe = schedule.latency.multiplier - 1, schedule.latency.pe
     a_edge = streams.a_edge[:clocks]
     shifts = min(clocks, len(streams.w_edge))
     a, w, sums = np.zeros((3, rows, cols), np.int64)
@@ -50,27 +63,32 @@ def compare(d, schedule, streams, r, clocks, lanes):
     untraced = np.zeros((0, 3, rows, cols), np.int64)
     drop = d.drop_bits, d.product_rounding
     done, found = define_clocks(
-        a_edge, streams.w_edge[:shifts], a, w, sums, moving, rule(r), *drop, 0, untraced, log
-    )
-    a_tape = np.zeros(clocks - 1 + cells, lanes)
-    w_tape = np.zeros((shifts + rows, cols), lanes)
-    w_tape[:shifts] = streams.w_edge[:shifts][::-1]
-    steps = np.zeros(w_tape.size, lanes)
-    tape = np.zeros((6, cells + (clocks - 1) * cols * moving), lanes)
-    limits, overflow, wrap_bits = rule_in_lanes(r, lanes)
+        a_edge, streams.w_edge[:shifts], a, w, sums, moving, rule(r), *drop, delay + 1, pe, 0,
+        untraced, log,
+    )  # fmt: skip
+    slots = -(-clocks // pe)
+    a_tape = np.zeros((pe, slots - 1 + cells), lanes)
+    w_edge = streams.w_edge[:shifts].astype(lanes)
+    w_tape = tapes(w_edge if moving else late(w_edge, delay), 1 if moving else pe, rows)
+    w_tape = w_tape.reshape(len(w_tape), -1)
+    steps = np.zeros_like(w_tape)
+    tape = np.zeros((pe if moving else 1, 6, cells + (slots - 1) * cols * moving), lanes)
     fast = run_clocks(
-        a_edge.astype(lanes), a_tape, w_tape.ravel(), steps, tape, moving, shifts, limits,
-        overflow, wrap_bits, *drop,
+        late(a_edge.astype(lanes), delay), a_tape, w_tape, steps, tape, moving,
+        *rule_in_lanes(r, lanes), *drop,
     )  # fmt: skip
     assert fast == done == clocks
-    assert np.array_equal(a_tape[:cells], a.ravel())
-    assert np.array_equal(w_tape.ravel()[:cells], w.ravel())
-    assert np.array_equal(tape[SUM, :cells], sums.ravel())
-    assert steps.sum() == tape[COUNT].sum() == found
+    now = (clocks - 1) % pe
+    if delay == 0:
+        assert np.array_equal(a_tape[now, :cells], a.ravel())
+    if delay == 0 or moving:
+        assert np.array_equal(w_tape[now % len(w_tape), :cells], w.ravel())
+    assert np.array_equal(tape[now % len(tape), SUM, :cells], sums.ravel())
+    assert steps.sum() == tape[:, COUNT].sum() == found
     if schedule.dataflow.loads:
         by_pe = np.zeros((rows, cols), np.int64)
         np.add.at(by_pe, tuple(log[:found, 1:3].T), 1)
-        assert np.array_equal(steps[:cells], by_pe.ravel())
+        assert np.array_equal(steps[0, :cells], by_pe.ravel())
     return found
 
 
@@ -93,10 +111,11 @@ def test_results_alone_equal_results_with_a_ledger(dataflow):
 
 
 @pytest.mark.parametrize("lanes", [np.int32, np.int64])
-def test_tree_holds_the_registers_of_every_clock(lanes):
+@pytest.mark.parametrize(("multiplier", "tree_stage"), [(1, 1), (3, 1), (1, 3), (2, 2)])
+def test_tree_holds_the_registers_of_every_clock(multiplier, tree_stage, lanes):
     events = 0
     for seed in range(16):
-        drawn = layer("dot_product", seed)
+        drawn = layer("dot_product", seed, multiplier=multiplier, tree_stage=tree_stage)
         if drawn is None:
             continue
         d, schedule, stream, weights, _ = drawn
@@ -115,23 +134,27 @@ def compare_tree(d, schedule, stream, weights, lanes):
     trace = np.zeros((len(a_edge), len(table), units), np.int64)
     log = np.zeros((10_000, 5), np.int64)
     nodes = np.zeros((len(table), units), np.int64)
-    _, found = define_tree(a_edge, weights, nodes, table, rules, *drop, 0, trace, log)
+    latency = schedule.latency
+    delay, stages = latency.multiplier - 1, latency.tree_stage
+    _, found = define_tree(
+        a_edge, weights, nodes, table, rules, *drop, delay + 1, stages, 0, trace, log
+    )
     for clocks in range(1, len(a_edge) + 1):
-        fields = np.zeros((6, len(table) + 1, units), lanes)
+        banks = np.zeros((stages, 6, len(table) + 1, units), lanes)
         events = np.zeros((len(table), units), lanes)
         ranges = np.zeros((2, len(d.chain) + 1, units), lanes)
         done = run_tree(
-            a_edge[:clocks].astype(lanes), weights.astype(lanes), fields, table,
+            late(a_edge, delay)[:clocks].astype(lanes), weights.astype(lanes), banks, table,
             *lane_rules(d.chain, lanes), *drop, events, ranges, np.zeros((6, clocks, units), lanes),
         )  # fmt: skip
         assert done == clocks
-        assert np.array_equal(fields[SUM, :-1], trace[clocks - 1])
-        assert not fields[:, -1].any()  # the constant 0
+        assert np.array_equal(banks[(clocks - 1) % stages, SUM, :-1], trace[clocks - 1])
+        assert not banks[:, :, -1].any()  # the constant 0
     by_node = np.zeros((len(table), units), np.int64)
     np.add.at(by_node, tuple(log[:found, 1:3].T), 1)
     assert np.array_equal(events, by_node)
-    alone, *_ = run_tree_fold(stream, weights, d.chain, *drop, lanes, ledger=False)
-    assert np.array_equal(alone[SUM], trace[len(d.chain) :, -1])
+    alone, *_ = run_tree_fold(stream, weights, d.chain, *drop, lanes, latency, ledger=False)
+    assert np.array_equal(alone[SUM], trace[delay + stages * len(d.chain) :, -1])
     return found
 
 

@@ -11,6 +11,7 @@ from hwsim.arith.overflow import Overflow, fit
 from hwsim.arith.rounding import shift_right
 from hwsim.array.cycle import execute
 from hwsim.array.ledger import STAGES
+from hwsim.array.specification import LatencySpec
 
 
 def kept(value, r):
@@ -166,6 +167,20 @@ def test_engine_equals_the_definition_of_every_output(dataflow):
     register_rows = seen if dataflow != "output_stationary" else seen[:1]
     assert (register_rows[:, 0] >= 1000).all(), seen  # events
     assert (register_rows[:, 1:] >= 50).all(), seen  # outputs of both classes
+
+
+@pytest.mark.parametrize("dataflow", DATAFLOWS)
+def test_engine_equals_the_definition_under_every_latency(dataflow):
+    """Same values, same counts; every event in the clock of the closed form."""
+    drawn, seen = set(), np.zeros((2, 3), np.int64)
+    for seed in range(40):
+        words = [int(x) for x in np.random.default_rng(seed).integers(1, 5, 3)]
+        latency = LatencySpec(**dict(zip(("multiplier", "pe", "tree_stage"), words, strict=True)))
+        d, schedule = draw(dataflow, seed)
+        seen += check(d, replace(schedule, latency=latency))
+        drawn.add(tuple(words[:2]))
+    assert len(drawn) > 10
+    assert seen[:, 0].sum() >= 1000, seen
 
 
 @pytest.mark.parametrize("dataflow", DATAFLOWS)

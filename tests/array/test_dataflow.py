@@ -8,13 +8,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from oracles import clocks
 
-from hwsim.array.dataflow import DATAFLOWS, Schedule
+from hwsim.array.dataflow import DATAFLOWS, ONE_EACH, Schedule
+from hwsim.array.specification import LatencySpec
 
 sides, extents = st.integers(1, 9), st.integers(1, 20)
+latencies = st.builds(clocks.Latency, *[st.integers(1, 4)] * 4)
 
 
-def schedule(dataflow, rows, cols, groups, m, k, n) -> Schedule:
-    return Schedule(strategies.machine(dataflow, rows, cols).array, groups, m, k, n)
+def schedule(dataflow, rows, cols, groups, m, k, n, latency=ONE_EACH) -> Schedule:
+    array = strategies.machine(dataflow, rows, cols).array
+    return Schedule(array, groups, m, k, n, latency=latency)
 
 
 @pytest.mark.parametrize(
@@ -44,11 +47,16 @@ def test_a_runtime_has_no_cycles():
     assert (place.row, place.col, place.cycle) == (-1, -1, -1)
 
 
-@given(st.sampled_from(list(DATAFLOWS)), sides, sides, st.integers(1, 3), extents, extents, extents)
-def test_cycles_match_the_oracle(dataflow, rows, cols, groups, m, k, n):
-    found = schedule(dataflow, rows, cols, groups, m, k, n)
+@given(
+    st.sampled_from(list(DATAFLOWS)), sides, sides, st.integers(1, 3), extents, extents, extents,
+    latencies,
+)  # fmt: skip
+def test_cycles_match_the_oracle(dataflow, rows, cols, groups, m, k, n, latency):
+    words = LatencySpec(**latency._asdict())
+    found = schedule(dataflow, rows, cols, groups, m, k, n, words)
     shape = clocks.Shape(groups, m, k, n)
-    assert found.cycles == clocks.cycles(found.array, shape)
+    assert found.cycles == clocks.cycles(found.array, shape, latency)
+    assert found.latency_cycles == clocks.latency_cycles(found.array, latency)
     assert found.folds == groups * clocks.folds(found.array, shape)
     assert found.utilization == groups * m * k * n / (rows * cols * found.cycles)
     assert found.utilization <= 1
@@ -81,16 +89,17 @@ def stores(dataflow, m, k, n, levels):
 
 @given(
     st.sampled_from(list(DATAFLOWS)), st.integers(2, 6), st.integers(1, 6), st.integers(1, 2),
-    st.integers(1, 7), st.integers(0, 9), st.integers(1, 7),
+    st.integers(1, 7), st.integers(0, 9), st.integers(1, 7), latencies,
 )  # fmt: skip
-def test_places_match_the_oracle(dataflow, rows, cols, groups, m, k, n):
-    found = schedule(dataflow, rows, cols, groups, m, k, n)
+def test_places_match_the_oracle(dataflow, rows, cols, groups, m, k, n, latency):
+    words = LatencySpec(**latency._asdict())
+    found = schedule(dataflow, rows, cols, groups, m, k, n, words)
     shape = clocks.Shape(groups, m, k, n)
     for group in range(groups):
         for stage, *at, level in stores(dataflow, m, k, n, found.tree_levels):
             place = found.place(stage, 5, group, *at, level)
             assert (place.row, place.col, place.cycle) == clocks.place(
-                found.array, shape, stage, group, *at, level
+                found.array, shape, stage, group, *at, level, latency
             )
             assert (place.sample, place.group, place.m, place.n, place.k) == (5, group, *at)
 
@@ -98,9 +107,10 @@ def test_places_match_the_oracle(dataflow, rows, cols, groups, m, k, n):
 @pytest.mark.parametrize("dataflow", DATAFLOWS)
 def test_the_last_mac_is_in_the_last_clock(dataflow):
     """Full tiles: fill and drain are counted exactly, no clock more."""
-    found = schedule(dataflow, 4, 4, 2, 8, 8, 8)
-    last = found.place("accumulator", 0, 1, 7, 7, 7)
-    assert last.cycle == found.cycles - 1
+    for latency in (ONE_EACH, LatencySpec(multiplier=3, pe=4, tree_stage=2, requantize=4)):
+        found = schedule(dataflow, 4, 4, 2, 8, 8, 8, latency)
+        last = found.place("accumulator", 0, 1, 7, 7, 7)
+        assert last.cycle == found.cycles - 1
 
 
 def test_dot_product_root_stands_at_its_fold_and_level():

@@ -265,3 +265,38 @@ def test_other_vectors_equal_the_definition(name):
         [sys.executable, "-c", WITHOUT], env=environment, capture_output=True, text=True, check=True
     )
     assert run.stdout.split() == [str(expected)]
+
+
+def test_an_overflow_in_any_block_takes_nothing_from_the_blocks_before_it():
+    """The range pass alone runs up to that block, the whole pass from it on."""
+    shape = (1, 2, 1200, 9, 5)
+    rng = np.random.default_rng(3)
+    for pixel in (0, 40, 700, 1199):
+        datapath = draw(rng, "weight_stationary", 4, shape, SATURATE, drop_bits=0,
+                        chain=(reg(20),), accumulator=reg(12), preload=None, last=None,
+                        row_sum=None, check_final=False)  # fmt: skip
+        datapath.a[:] = rng.integers(-4, 5, datapath.a.shape)
+        datapath.w[:] = rng.integers(-4, 5, datapath.w.shape)
+        datapath.w[:, :, 0], datapath.a[0, 1, pixel] = 64, 64
+        assert check(datapath, schedule_of("weight_stationary", 4, shape))[2] > 0
+
+
+def test_what_never_overflows_needs_one_kernel_of_tiles_and_no_scipy():
+    program = (
+        "import sys\n"
+        "from oracles.one_output import *\n"
+        "import numpy as np\n"
+        "from hwsim.array import fast\n"
+        "from hwsim.array.fast_tiles import range_tiles, run_tiles\n"
+        "from hwsim.array.gemm import Datapath\n"
+        "a, w = np.ones((1, 1, 2, 3), np.int32), np.ones((1, 3, 2), np.int32)\n"
+        "zero = np.zeros((1, 2), np.int64)\n"
+        "fast.execute(Datapath(a, w, None, None, zero, None, 0, 0, (), reg(8), False),\n"
+        "             schedule_of('output_stationary', 1, (1, 1, 2, 3, 2)))\n"
+        "print(len(range_tiles.signatures), len(run_tiles.signatures))\n"
+        "print('numba.np.arraymath' in sys.modules, 'scipy.linalg' in sys.modules)\n"
+    )
+    environment = {"PYTHONPATH": str(Path(__file__).parents[1]), "NUMBA_DISABLE_JIT": "0"}
+    run = subprocess.run([sys.executable, "-c", program], env=os.environ | environment, check=True,
+                         capture_output=True, text=True)  # fmt: skip
+    assert run.stdout.split() == ["1", "0", "True", "False"]

@@ -125,7 +125,7 @@ def test_for_layer_checks_its_result():
         ("{match: a, array.rows: 9}", "overrides[0].array.rows = 9: must be the same for all"),
         ("{match: a, name: b}", "overrides[0].name = b: must be the same for all layers"),
         ("{match: a, overrides: []}", "overrides[0].overrides = []: must be the same for all"),
-        ("{match: a, memory: {x: 1}}", "overrides[0].memory = {x: 1}: not simulated yet"),
+        ("{match: a, memory: {x: 1}}", "overrides[0].memory = {x: 1}: must be the same for all"),
         (
             "{match: a, product.drop_bits: 3, operands.zero_point: fold}",
             "overrides[0].product.drop_bits = 3: must be 0",

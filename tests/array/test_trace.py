@@ -1,5 +1,7 @@
 """A full trace follows from its own registers by the rules of `hwsim.arith`, clock by clock."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from oracles.small_layers import DATAFLOWS, draw, plain, schedule_of
@@ -7,6 +9,7 @@ from oracles.small_layers import DATAFLOWS, draw, plain, schedule_of
 from hwsim.arith.overflow import fit
 from hwsim.arith.rounding import shift_right
 from hwsim.array.cycle import execute
+from hwsim.array.specification import LatencySpec
 from hwsim.array.trace import MAX_BYTES, TraceWindow, record
 from hwsim.errors import ConfigError
 
@@ -26,19 +29,21 @@ def replay_systolic(trace, d, schedule):
     sums, checked = registers["psum" if moving else "acc"], 0
     register = d.chain[0] if moving else d.accumulator
     a, w = registers["a"], registers["w"]
-    for i in range(1, len(trace.clock)):
+    hop, late = schedule.latency.pe, schedule.latency.multiplier - 1
+    for i in range(hop + late, len(trace.clock)):
         clock = int(trace.clock[i]) % schedule.fold_cycles
         shifting = clock < schedule.rows if schedule.dataflow.loads else True
         for r, c in np.ndindex(schedule.rows, schedule.cols):
             if c > 0:
-                assert a[i, r, c] == a[i - 1, r, c - 1]
+                assert a[i, r, c] == a[i - hop, r, c - 1]
             if not shifting or r > 0:
-                assert w[i, r, c] == (w[i - 1, r - 1, c] if shifting else w[i - 1, r, c])
+                above = w[i - (1 if moving else hop), r - 1, c]
+                assert w[i, r, c] == (above if shifting else w[i - 1, r, c])
             if not moving and clock == 0:
                 continue  # finished sums have moved to the shadow registers
-            above = sums[i - 1, r - 1, c] if r > 0 else 0
+            above = sums[i - hop, r - 1, c] if r > 0 else 0
             sum_in = above if moving else sums[i - 1, r, c]
-            v = int(sum_in) + product(d, a[i, r, c], w[i, r, c])
+            v = int(sum_in) + product(d, a[i - late, r, c], w[i - late, r, c])
             assert sums[i, r, c] == (v if d.check_final and not moving else kept(v, register))
             checked += 1
     return checked
@@ -47,14 +52,13 @@ def replay_systolic(trace, d, schedule):
 def replay_tree(trace, d, schedule):
     """Every node of every clock from the clock before; number of stores checked."""
     registers, checked = trace.registers, 0
-    for i in range(1, len(trace.clock)):
+    stage, late = schedule.latency.tree_stage, schedule.latency.multiplier - 1
+    for i in range(stage + late, len(trace.clock)):
         for r, c in np.ndindex(schedule.rows, schedule.cols):
-            p = product(d, registers["a"][i, r, 0], registers["w"][i, r, c])
+            p = product(d, registers["a"][i - late, r, 0], registers["w"][i - late, r, c])
             assert registers["tree_0"][i, r, c] == p
-        if trace.clock[i] % schedule.fold_cycles == 0:
-            continue  # a new fold starts with an empty tree
         for level, register in enumerate(d.chain, 1):
-            below = registers[f"tree_{level - 1}"][i - 1]
+            below = registers[f"tree_{level - 1}"][i - stage]
             for node, c in np.ndindex(registers[f"tree_{level}"].shape[1:]):
                 right = below[2 * node + 1, c] if 2 * node + 1 < len(below) else 0
                 v = int(below[2 * node, c]) + int(right)
@@ -63,11 +67,14 @@ def replay_tree(trace, d, schedule):
     return checked
 
 
+@pytest.mark.parametrize("latency", [{}, {"multiplier": 3, "pe": 2}, {"tree_stage": 2, "pe": 4}])
 @pytest.mark.parametrize("dataflow", DATAFLOWS)
-def test_a_full_trace_replays(dataflow):
+def test_a_full_trace_replays(dataflow, latency):
+    """Nothing of one fold is left over for the next one, whatever lies between the registers."""
     checked, rows = 0, 0
     for seed in range(12):
         d, schedule = draw(dataflow, seed)
+        schedule = replace(schedule, latency=LatencySpec(**latency))
         if schedule.cycles < 2:
             continue
         trace = record(d, schedule, TraceWindow(0, 0, schedule.cycles))

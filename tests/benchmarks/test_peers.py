@@ -342,7 +342,8 @@ def test_whole_networks_beside_litert(name, table, in_turn, shared, benchmark):
         pytest.skip("ai-edge-litert is not installed")
     seconds = in_turn(lambda: values(codes), ledger, *peers.values(), rounds=3)
     assert (values(codes) == peers["LiteRT reference"]()).all()
-    per_image = np.concatenate([[seconds[0] / BATCH, seconds[1] / LEDGER_BATCH], seconds[2:] / BATCH])
+    images = np.array([BATCH, LEDGER_BATCH, BATCH, BATCH, BATCH])
+    per_image = seconds / images
     for i, kind in enumerate(peers):
         goal = 15 if (name, kind) == ("ResNet-8", "LiteRT reference") else None
         ratio = table.add(f"{name}, an image", "codes, batch 64", kind, per_image[[0, 2 + i]], goal)

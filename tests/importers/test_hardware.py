@@ -183,7 +183,11 @@ def test_set_leaves_the_shipped_machine_as_it_is():
         ("=3", " = 3: must be a word of the machine"),
         ("bias.bits=null", "bias.bits = missing: must be an integer, 1..64"),
         ("array.rows=null", "array.rows = missing: must be given"),
-        ("memory.activation_kib=64", "memory = {activation_kib: 64}: not simulated yet"),
+        (
+            "memory={activation_kib: 0, weight_kib: 1, output_kib: 1, bytes_per_cycle: 1, "
+            "double_buffered: true}",
+            "memory.activation_kib = 0: must be an integer, 1..65536",
+        ),
         ("chain.bits=[20, 20]", "chain.bits = [20, 20]: must be one number; a list is for"),
         (
             "requantize.conv2d={scheme: float32, rounding: RNE}",

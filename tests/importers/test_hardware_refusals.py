@@ -45,7 +45,7 @@ def test_every_failure_is_listed_in_the_order_of_lines(write):
         "m.yaml:14: bias.when = never: must be one of preload, last",
         "m.yaml:20: outputs = {overflow: saturate}: unknown word, must be one of name, clock_mhz,"
         " array, operands, product, chain, accumulator, bias, requantize, operators, output,"
-        " latency, overrides; perhaps output",
+        " memory, latency, overrides; perhaps output",
     ]
 
 
@@ -197,12 +197,6 @@ def test_unknown_name_lists_the_known_and_the_nearest():
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        (
-            "name: good\n",
-            "name: good\nmemory: {activation_kib: 64}\n",
-            "2: memory = {activation_kib: 64}: not simulated yet: leave it out, memory then never"
-            " stalls",
-        ),
         (
             "kind: exact",
             "kind: table",

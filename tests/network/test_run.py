@@ -98,6 +98,23 @@ def test_batches_of_any_size_give_the_same_run(digits, monkeypatch, taps):
     assert seen == [(i + 1, total) for i in range(total)]
 
 
+@pytest.mark.parametrize("taps", [1, 1 << 23])
+def test_both_runs_share_every_tensor_on_which_they_agree(digits, monkeypatch, taps):
+    """One array in memory; from the first overflow on two, in that layer and behind it."""
+    graph, images = digits
+    monkeypatch.setattr(network_run, "BATCH_TAPS", taps)
+    free = network_run.run(graph, hardware.load("edge_ws_16x16"), {"image": images[:3]})
+    assert all(free.codes[name] is free.exact[name] for name in free.codes)
+    override = {"match": "conv4", "accumulator.bits": 12, "chain.bits": 12}
+    spec = hardware.load("edge_ws_16x16").model_copy(update={"overrides": [override]})
+    run = network_run.run(graph, spec, {"image": images[:3]})
+    shared = {name: run.codes[name] is run.exact[name] for name in run.codes}
+    outputs = [node.output for node in graph.nodes]
+    apart = outputs.index(next(node.output for node in graph.nodes if node.name == "conv4"))
+    assert all(shared[name] for name in outputs[:apart])
+    assert not any(shared[name] for name in outputs[apart:])
+
+
 def test_exact_run_is_the_network_of_unlimited_integers(digits):
     """TFLite's kernels in numpy, tensor by tensor; registers that overflow do not touch it."""
     graph, images = digits

@@ -4,6 +4,18 @@ from math import ceil
 from typing import NamedTuple
 
 
+class Latency(NamedTuple):
+    """Pipeline registers, by the words of the YAML."""
+
+    multiplier: int = 1
+    pe: int = 1
+    tree_stage: int = 1
+    requantize: int = 1
+
+
+ONE_EACH = Latency()
+
+
 class Shape(NamedTuple):
     """Extents of one layer and one image."""
 
@@ -26,19 +38,27 @@ def tiles(extent: int, tile: int) -> int:
     return ceil(extent / tile)
 
 
-def fold_cycles(array, shape: Shape) -> int:
+def fold_cycles(array, shape: Shape, latency: Latency = ONE_EACH) -> int:
     """Clocks of one fold: load (where an operand stays), stream, fill and drain."""
     rows, cols = array.rows, array.cols
+    hops = latency.pe * (rows - 1) + latency.pe * (cols - 1)
+    products = latency.multiplier - 1
     match array.dataflow:
         case "output_stationary":
-            return shape.k + (rows - 1) + (cols - 1)
+            return shape.k + hops + products
         case "weight_stationary":
-            return rows + shape.m + (rows - 1) + (cols - 1)
+            return rows + shape.m + hops + products
         case "input_stationary":
-            return rows + shape.n + (rows - 1) + (cols - 1)
+            return rows + shape.n + hops + products
         case "dot_product":
-            return shape.m + tree_levels(rows)
+            return shape.m + products + latency.tree_stage * tree_levels(rows)
     raise AssertionError(array.dataflow)
+
+
+def latency_cycles(array, latency: Latency) -> int:
+    """Clocks after the last fold: accumulator write or drain of the rows, then the requantizer."""
+    drain = array.rows if array.dataflow == "output_stationary" else 1
+    return drain + latency.requantize
 
 
 def folds(array, shape: Shape) -> int:
@@ -54,14 +74,17 @@ def folds(array, shape: Shape) -> int:
     raise AssertionError(array.dataflow)
 
 
-def cycles(array, shape: Shape) -> int:
+def cycles(array, shape: Shape, latency: Latency = ONE_EACH) -> int:
     """Compute clocks of one image; nothing to add costs nothing."""
     if array.dataflow == "none" or 0 in shape:
         return 0
-    return shape.groups * folds(array, shape) * fold_cycles(array, shape)
+    return shape.groups * folds(array, shape) * fold_cycles(array, shape, latency)
 
 
-def place(array, shape: Shape, stage: str, group: int, m: int, n: int, k: int, level: int):
+def place(
+    array, shape: Shape, stage: str, group: int, m: int, n: int, k: int, level: int,
+    latency: Latency = ONE_EACH,
+):  # fmt: skip
     """(PE row, PE column, clock) of one store; ``level``: of a tree node, 1 above the products."""
     if array.dataflow == "none":
         return -1, -1, -1
@@ -71,14 +94,16 @@ def place(array, shape: Shape, stage: str, group: int, m: int, n: int, k: int, l
     step = max(0, min(k, shape.k - 1))
     if array.dataflow == "output_stationary":
         number = (m // rows) * tiles(shape.n, cols) + n // cols
-        row, col, clock = m % rows, n % cols, step + m % rows + n % cols
+        row, col = m % rows, n % cols
+        clock = step + latency.pe * (m % rows + n % cols)
     else:
         across, stream = (m, n) if array.dataflow == "input_stationary" else (n, m)
         number = (across // cols) * tiles(shape.k, rows) + step // rows
         row, col = (step % rows if stage == "chain" else rows - 1), across % cols
         if array.dataflow == "dot_product":
-            clock = stream + (level if stage == "chain" else tree_levels(rows))
+            clock = stream + latency.tree_stage * (level if stage == "chain" else tree_levels(rows))
         else:
-            clock = rows + stream + row + col
-    start = (group * folds(array, shape) + number) * fold_cycles(array, shape)
+            clock = rows + stream + latency.pe * row + latency.pe * col
+    clock += latency.multiplier - 1
+    start = (group * folds(array, shape) + number) * fold_cycles(array, shape, latency)
     return row, col, start + (clock if k >= 0 else 0)

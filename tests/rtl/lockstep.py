@@ -13,6 +13,9 @@ from hwsim.rtl import sources
 from hwsim.rtl.expected import expected
 from hwsim.rtl.machine import literal, parameter_text
 from hwsim.rtl.streams import RECORD_BITS, streams
+from hwsim.vectors.beats import BeatTable
+from hwsim.vectors.clocks import adding_bits, clock_bits
+from hwsim.vectors.words import words_of
 
 HERE = Path(__file__).parent
 SIGNED_64 = ("clamp_lo", "clamp_hi")
@@ -34,90 +37,14 @@ class Case:
     stalls: int = 0
 
 
-class Word:
-    """Fields side by side, the first one lowest."""
-
-    def __init__(self):
-        self.value, self.bits = 0, 0
-
-    def add(self, values, bits):
-        mask = (1 << bits) - 1
-        for value in values:
-            self.value |= (int(value) & mask) << self.bits
-            self.bits += bits
-
-
-def add_registers(word, trace, clock, values):
-    """The array's registers, lowest first as `mac_array_top.registers` holds them."""
-    rows, cols = values["ROWS"], values["COLS"]
-    input_stays = trace.dataflow == "input_stationary"
-    left = values["W_BITS" if input_stays else "A_BITS"]
-    top = values["A_BITS" if input_stays else "W_BITS"]
-    registers = {name: x[clock] for name, x in trace.registers.items()}
-    if trace.dataflow == "dot_product":
-        levels = (rows - 1).bit_length()
-        for c in range(cols):
-            word.add(registers["w"][:, c].tolist(), top)
-        for c in range(cols):
-            for level in range(levels + 1):
-                word.add(registers[f"tree_{level}"][:, c].tolist(), 64)
-        return
-    sums = "acc" if "acc" in registers else "psum"
-    width = values["CHAIN_BITS"] & 255 if sums == "psum" else adding_bits(values)
-    word.add(registers["a"].ravel().tolist(), left)
-    word.add(registers["w"].ravel().tolist(), top)
-    word.add(registers[sums].ravel().tolist(), width)
-
-
-def adding_bits(values):
-    return 64 if values["CHECK_FINAL"] else values["ACC_BITS"]
-
-
-def lanes(values, count):
-    return list(values) + [0] * (count - len(values))
-
-
-def places(beat, dataflow):
-    """(g, m, n) of a beat's lanes."""
-    step = (1, 0) if dataflow == "input_stationary" else (0, 1)
-    return [(beat.group, beat.m + i * step[0], beat.n + i * step[1]) for i in range(beat.lanes)]
-
-
-def expected_words(result, values, dataflow):
-    """One word a clock, as lockstep_case.svh puts `seen` together, and its bits."""
-    cols = values["COLS"]
-    stores = {beat.clock: beat for beat in result.beats}
-    assert len(stores) == len(result.beats)
-    words = []
-    for clock in range(result.cycles + result.latency):
-        word = Word()
-        add_registers(word, result.trace, min(clock, result.cycles - 1), values)
-        beat = stores.get(clock)
-        word.add([beat is not None], 1)
-        word.add(lanes(beat.stored if beat else [], cols), adding_bits(values))
-        ends = beat is not None and beat.last
-        word.add([ends], 1)
-        finals = [result.final[at] for at in places(beat, dataflow)] if ends else []
-        word.add(lanes(finals, cols), 64)
-        coded = stores.get(clock - 1)
-        coded = coded if coded is not None and coded.last else None
-        at = places(coded, dataflow) if coded else []
-        word.add([coded is not None], 1)
-        word.add(lanes([1] * len(at), cols), 1)
-        word.add(lanes([result.codes[i] for i in at], cols), values["OUT_BITS"])
-        word.add(lanes([result.lost[i] for i in at], cols), 1)
-        word.add(lanes([result.clipped[i] for i in at], cols), 1)
-        word.add([coded.group, coded.m, coded.n] if coded else [0, 0, 0], 32)
-        words.append(word.value)
-    return words, word.bits
-
-
 def write_case(case, number, folder):
     """Files of one case and the text that makes a module of it; returns text, clocks, events."""
     values, schedule = case.values, case.schedule
     into = streams(case.datapath, schedule, case.requantizer, case.sample, case.name)
     result = expected(case.datapath, schedule, case.requantizer, case.sample)
-    words, bits = expected_words(result, values, schedule.array.dataflow)
+    table = BeatTable.of(result.stores.beats, values["COLS"], schedule.array.dataflow)
+    bits = clock_bits(result, table, values)
+    words, bits = words_of(bits), bits.shape[1]
     files = {
         "A": (into.a, values["A_BITS"]),
         "W": (into.w, values["W_BITS"]),

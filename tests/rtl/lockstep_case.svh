@@ -16,6 +16,8 @@ module `CASE_NAME (
   logic code_valid, code_ready, done, stepped;
   logic [`CASE_COLS*`CASE_OUT_BITS-1:0] code_data, codes;
   logic [`CASE_COLS-1:0] code_keep, code_lost, code_clipped, keep, lost, clipped;
+  logic [`CASE_COLS-1:0] code_chain_overflow, code_accumulator_overflow;
+  logic [`CASE_COLS-1:0] chain_overflow, accumulator_overflow;
   logic [`CASE_COLS*`CASE_ADDING_BITS-1:0] stored;
   logic [`CASE_COLS*64-1:0] final_sums;
   logic signed [31:0] code_group, code_row, code_col;
@@ -31,6 +33,8 @@ module `CASE_NAME (
       .channel_data(channel_words[channel_next]),
       .code_valid(code_valid), .code_ready(code_ready), .code_data(code_data),
       .code_keep(code_keep), .code_lost(code_lost), .code_clipped(code_clipped),
+      .code_chain_overflow(code_chain_overflow),
+      .code_accumulator_overflow(code_accumulator_overflow),
       .code_group(code_group), .code_row(code_row), .code_col(code_col),
       .done(done), .cycles(cycles)
   );
@@ -54,6 +58,8 @@ module `CASE_NAME (
     assign keep[c] = code_valid && code_keep[c];
     assign lost[c] = keep[c] && code_lost[c];
     assign clipped[c] = keep[c] && code_clipped[c];
+    assign chain_overflow[c] = keep[c] && code_chain_overflow[c];
+    assign accumulator_overflow[c] = keep[c] && code_accumulator_overflow[c];
     assign codes[c*`CASE_OUT_BITS+:`CASE_OUT_BITS] =
         keep[c] ? code_data[c*`CASE_OUT_BITS+:`CASE_OUT_BITS] : '0;
     assign stored[c*`CASE_ADDING_BITS+:`CASE_ADDING_BITS] =
@@ -63,8 +69,8 @@ module `CASE_NAME (
         dut.end_valid && dut.end_keep[c] ? dut.final_sum[c*64+:64] : '0;
   end
   assign seen = {
-    code_valid ? {code_col, code_row, code_group} : 96'd0, clipped, lost, codes, keep, code_valid,
-    final_sums, dut.end_valid, stored, dut.stored_valid, dut.registers
+    code_valid ? {code_col, code_row, code_group} : 96'd0, accumulator_overflow, chain_overflow,
+    clipped, lost, codes, keep, code_valid, final_sums, dut.end_valid, stored, dut.stored_valid, dut.registers
   };
 
   always @(posedge clk) begin

@@ -10,6 +10,7 @@ from hwsim.array.datapath import build as build_datapath
 from hwsim.array.gemm import Gemm
 from hwsim.array.requantizer import build
 from hwsim.array.specification import Machine, RequantizeSpec
+from hwsim.errors import ConfigError
 from hwsim.rtl.machine import layer_parameters
 
 DATAFLOWS = ["output_stationary", "weight_stationary", "input_stationary", "dot_product"]
@@ -64,6 +65,12 @@ def draw_policy(rng, dataflow):
     return policy
 
 
+def draw_latency(rng, tree):
+    """Registers of every path; of each, one in two machines has more than one."""
+    words = ["multiplier", "tree_stage" if tree else "pe", "requantize"]
+    return {word: int(rng.choice([1, 1, 1, 2, 3, 4])) for word in words}
+
+
 def draw_machine(rng, dataflow):
     """A machine that passes every check."""
     fold = rng.random() < 0.4
@@ -90,6 +97,7 @@ def draw_machine(rng, dataflow):
         "bias": {"bits": widest + 2, "overflow": "saturate", "when": pick(rng, WHEN)},
         "requantize": {"default": draw_policy(rng, dataflow)},
         "output": {"overflow": "saturate"},
+        "latency": draw_latency(rng, tree),
     }  # fmt: skip
     if dataflow != "output_stationary":
         document["chain"] = register(rng, 4, widest + 2)
@@ -128,18 +136,24 @@ def draw_requantizer(rng, machine, gemm):
     output = IntFormat(8, bool(rng.random() < 0.7))
     clamp = (None, None) if rng.random() < 0.5 else (int(rng.integers(-20, 10)), None)
     reach = machine.accumulator.format
-    return build(
-        policy,
-        input_scale=1.0,
-        weight_scale=2.0 ** (rng.uniform(4, 9.5, groups * n) - min(bits, 24)),
-        output_scale=1.0,
-        zero_point=int(rng.integers(-10, 11)),
-        output=output,
-        clamp=clamp,
-        accumulator=(reach.lo, reach.hi),
-        columns=machine.array.cols,
-        where="layer",
-    )
+    scale = 2.0 ** (rng.uniform(4, 9.5, groups * n) - min(bits, 24))
+    zero_point = int(rng.integers(-10, 11))
+    while True:
+        try:
+            return build(
+                policy,
+                input_scale=1.0,
+                weight_scale=scale,
+                output_scale=1.0,
+                zero_point=zero_point,
+                output=output,
+                clamp=clamp,
+                accumulator=(reach.lo, reach.hi),
+                columns=machine.array.cols,
+                where="layer",
+            )
+        except ConfigError:  # a scheme without a shift to the left
+            scale = scale / 2
 
 
 def draw_machine_of(seed):

@@ -2,31 +2,24 @@
 
 Compared after every clock: all registers of the array (operands, sums, tree nodes), every store of
 the accumulator memory, sums after the last store, codes with their places and flags; and the
-number of clocks. Verilator takes 16 machines a build, one to two minutes each; 13 builds (208
-machines) are slow, 10 to 20 minutes on two cores.
+number of clocks. Verilator takes 52 machines a build, about a minute on two cores; 4 builds (208
+machines) are slow. More of them: `rtl/campaign.py`.
 """
 
 import numpy as np
 import pytest
+from rtl.campaign import overflows
 from rtl.lockstep import run_cases, verdict, write_testbench
 from rtl.random_machines import DATAFLOWS, OVERFLOWS, ROUNDINGS, SCHEMES, draw_case, draw_machine_of
 from rtl.simulators import simulate
 
-from hwsim.array.cycle import execute
 from hwsim.rtl import sources
 
-A_BUILD, BUILDS = 16, 13
+A_BUILD, BUILDS = 52, 4
 
 
 def cases_of(build_number):
     return [draw_case(build_number * A_BUILD + i) for i in range(A_BUILD)]
-
-
-def overflows(case):
-    """Events of both registers of the array."""
-    run = execute(case.datapath, case.schedule)
-    ledgers = [x for x in (run.chain, run.accumulator_ledger) if x is not None]
-    return sum(int(ledger.events_by_channel.sum()) for ledger in ledgers)
 
 
 def test_icarus_runs_in_lockstep(tmp_path):
@@ -69,6 +62,8 @@ def test_the_random_machines_hold_every_rule_and_overflow():
     assert {register.wrap_bits for register in registers} >= {0, 1, 2, 3}
     assert {policy.scheme for policy in policies} == set(SCHEMES)
     assert {policy.rounding for policy in policies} == {*ROUNDINGS, "stochastic"}
+    for path in ("multiplier", "pe", "tree_stage", "requantize"):
+        assert {getattr(machine.latency, path) for machine in machines} == {1, 2, 3, 4}
     dropping = {m.product.rounding for m in machines if m.product.drop_bits}
     assert dropping == set(ROUNDINGS)
     events = np.array([overflows(case) for case in cases])

@@ -1,5 +1,7 @@
-"""Every layer of `digits` through the RTL, clock by clock: the shipped arrays, cut to 4 x 4 PEs."""
+"""Whole layers through the RTL, clock by clock: every one of `digits` on the shipped arrays, cut to
+4 x 4 PEs; one of ic_resnet8 and one of kws_dscnn on the whole array of edge_ws_16x16."""
 
+import numpy as np
 import pytest
 from rtl.lockstep import Case, run_cases
 
@@ -8,6 +10,7 @@ from hwsim.importers import hardware
 from hwsim.mapping import run as layer_run
 from hwsim.network import run as network_run
 from hwsim.rtl.machine import layer_parameters
+from hwsim.vectors.case import layer_case
 
 
 def cases_of(name, words, monkeypatch):
@@ -48,3 +51,38 @@ def test_every_layer_of_digits_runs_in_lockstep(name, words, monkeypatch, tmp_pa
 def test_a_layer_runs_in_lockstep_on_the_whole_array(monkeypatch, tmp_path):
     cases = cases_of("edge_ws_16x16", [], monkeypatch)[:1]
     assert run_cases("verilator", cases, tmp_path) is None
+
+
+def resnet_image(folder):
+    """The first CIFAR-10 image as the network's int8 codes."""
+    return np.load(folder / "cifar10_train_dev.npz")["X"][:1].astype(np.int64) - 128
+
+
+def speech(folder):
+    """The first spectrogram; it holds codes."""
+    return np.load(folder / "kws01_dev.npz")["X"][:1].astype(np.int64).reshape(1, 49, 10, 1)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("model", "layer", "image", "words", "cycles"),
+    [
+        ("ic_resnet8_int8", "conv_2d_4", resnet_image, [], 18 * (16 + 256 + 30)),
+        (
+            "kws_dscnn_int8", "conv_2d_2", speech,
+            ["latency={multiplier: 2, pe: 2, requantize: 3}"], 16 * (16 + 125 + 2 * 30 + 1),
+        ),
+    ],
+)  # fmt: skip
+def test_a_layer_of_a_network_runs_in_lockstep_on_the_whole_array(
+    model, layer, image, words, cycles, shared, tmp_path
+):
+    graph = hwsim.load_model(str(shared / "data" / "models" / f"{model}.tflite")).graph
+    node = next(node for node in graph.nodes if node.name == layer)
+    machine = hardware.load("edge_ws_16x16", words)
+    case = layer_case(graph, machine, image(shared / "data" / "data"), node)
+    (run,) = case.runs
+    assert run.schedule.cycles == cycles
+    values = layer_parameters(case.machine, case.requantizer)
+    one = Case(layer, values, run.datapath, run.schedule, case.requantizer)
+    assert run_cases("verilator", [one], tmp_path) is None

@@ -43,8 +43,12 @@ def test_a_module_is_clean(module, tmp_path):
 @pytest.mark.parametrize("dataflow", DATAFLOWS)
 def test_the_top_is_clean_in_every_dataflow(dataflow, tmp_path):
     words = [f"-GDATAFLOW={dataflow}", "-GROWS=3", "-GROW_SUM=1", "-GBIAS_LAST=1"]
+    registers = {"MULTIPLIER": 2, "PE": 3, "TREE": 2, "REQUANTIZE": 4}
+    deep = [f"-GLATENCY_{path}={count}" for path, count in registers.items()]
     assert lint("mac_array_top", tmp_path, *words) == (0, "")
-    code, said = read("mac_array_top", tmp_path, f"-chparam DATAFLOW {dataflow} -chparam ROWS 3")
+    assert lint("mac_array_top", tmp_path, *words, *deep) == (0, "")
+    changed = f"-chparam DATAFLOW {dataflow} -chparam ROWS 3 -chparam LATENCY_PE 3"
+    code, said = read("mac_array_top", tmp_path, changed)
     assert code == 0, said
 
 

@@ -193,18 +193,14 @@ def vector_kernel(body: Callable[..., None]) -> Any:
 
     def codegen(context: Any, builder: Any, call: Any, values: Any) -> Any:
         arguments: list[Any] = []
-        extents: list[int | None] = []
         for kind, value in zip(call.args, values, strict=True):
             if not isinstance(kind, types.Array):
                 arguments.append(context.cast(builder, value, kind, types.int64))
-                extents.append(None)
                 continue
             array = context.make_array(kind)(context, builder, value)
             shape = cgutils.unpack_tuple(builder, array.shape)
-            arguments += [array.data, *shape]
-            extents.append(len(shape))
-        function = _function(builder.module, body, [a.type for a in arguments], extents)
-        builder.call(function, arguments)
+            arguments.append(Array(builder, array.data, tuple(shape)))
+        call_emitted(builder, body, *arguments)
         return context.get_dummy_value()
 
     def typed(_typing: Any, *arguments: Any) -> Any:
@@ -215,6 +211,20 @@ def vector_kernel(body: Callable[..., None]) -> Any:
     typed.__name__ = body.__name__
     typed.__doc__ = body.__doc__
     return intrinsic(typed)
+
+
+def call_emitted(builder: Any, body: Callable[..., None], *arguments: Any) -> None:
+    """Call what ``body(emitter, *arguments)`` emits, in a function of its own."""
+    values: list[Any] = []
+    extents: list[int | None] = []
+    for argument in arguments:
+        if isinstance(argument, Array):
+            values += [argument.data, *argument.shape]
+            extents.append(len(argument.shape))
+        else:
+            values.append(argument)
+            extents.append(None)
+    builder.call(_function(builder.module, body, [v.type for v in values], extents), values)
 
 
 def _function(module: Any, body: Any, kinds: list[Any], extents: list[int | None]) -> Any:

@@ -49,7 +49,7 @@ def multiplier_shift(a: Ints, b: Ints, terms: Terms) -> Ints:
         y = round(((a - za) * Ma + sign * (b - zb) * Mb) / 2**s) + zy
     """
     _, shift = multiplier_and_shift(max(terms.ratios), terms.multiplier_bits)
-    ma, mb = (round_real(math.ldexp(r, shift), Rounding.HALF_AWAY) for r in terms.ratios)
+    ma, mb = (round_real(math.ldexp(r, shift), int(Rounding.HALF_AWAY)) for r in terms.ratios)
     return _shifted(a, b, terms, (ma, mb), shift)
 
 
@@ -65,7 +65,7 @@ def shared_shift(a: Ints, b: Ints, terms: Terms) -> Ints:
     """
     _, exponent = math.frexp(max(terms.ratios))
     shift = terms.multiplier_bits - exponent
-    ma, mb = (round_real(math.ldexp(r, shift), Rounding.HALF_EVEN) for r in terms.ratios)
+    ma, mb = (round_real(math.ldexp(r, shift), int(Rounding.HALF_EVEN)) for r in terms.ratios)
     return _shifted(a, b, terms, (ma, mb), shift)
 
 

@@ -1,0 +1,247 @@
+"""The cycle engine in vector code: layers whose registers fit the lanes, wave by wave.
+
+Every store of every PE is done, in an order that follows each element of the stream through a fold
+(`hwsim.array.vector.systolic`) in place of all PEs clock by clock (`hwsim.array.cycle`, the
+definition). PEs that meet the zeros before and after the stream, or beyond the edge of a tile, keep
+what they hold: they are not visited, their clocks count.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hwsim.arith.overflow import Overflow, fit
+from hwsim.array import replay
+from hwsim.array.cycle_memory import Counters, adding_register
+from hwsim.array.cycle_waves import LANES, run_waves
+from hwsim.array.dataflow import ONE_EACH, Schedule
+from hwsim.array.gemm import Datapath, Ints, Register
+from hwsim.array.ledger import Execution, Place, RegisterLedger, is_symmetric
+from hwsim.array.stepwise import output_problem, plan
+from hwsim.array.vector.instructions import CHOSEN
+from hwsim.array.vector.systolic_sums import (
+    ACC,
+    CHAIN,
+    CHANGED,
+    EXACT,
+    FINAL_HIGH,
+    FINAL_LOW,
+    FIRST,
+    HIGH,
+    LOW,
+    PERSISTENT,
+    STORED,
+    TRANSIENT,
+)
+
+REACH = 1 << 30  # no sum reaches it: half the range of a lane
+HALF_REACH = (1 << 15) - 1  # of an operand: half of a pair
+LANE = np.iinfo(np.int32)
+STAGES = {CHAIN: replay.CHAIN, ACC: replay.ACCUMULATOR}
+Words = NDArray[np.int32]
+
+
+def in_waves(datapath: Datapath, schedule: Schedule) -> bool:
+    """Whether vector code does this layer: the processor has it, and operands and sums fit it."""
+    samples, _, m, k, _ = datapath.shape
+    registers = (*datapath.chain, datapath.accumulator)
+    return (
+        CHOSEN is not None
+        and schedule.folds > 0
+        and schedule.dataflow.reduction != "tree"
+        and schedule.latency == ONE_EACH
+        and datapath.drop_bits == 0
+        and datapath.a.dtype == np.int32
+        and samples * m <= LANE.max
+        and all(is_plain(register) for register in registers)
+        and fits_lanes(datapath, k)
+    )
+
+
+def is_plain(register: Register) -> bool:
+    """Saturating, or wrapping a signed register whole."""
+    if register.overflow == Overflow.WRAP:
+        return register.wrap_bits == 0 and register.lo < 0
+    rules = Overflow.SATURATE, Overflow.SATURATE_SYMMETRIC, Overflow.TRAP
+    return register.overflow in rules and register.lo < 0
+
+
+def fits_lanes(datapath: Datapath, k: int) -> bool:
+    """Whether operands fit 16 bits and no sum, exact or stored, reaches 2**30.
+
+    A store never grows a value, so that no stored sum leaves the bound of the exact ones.
+    """
+    a, w = datapath.reach or (largest(datapath.a), largest(datapath.w))
+    late = sum(largest(factor) * largest(term) for factor, term in late_stores(datapath))
+    return max(a, w) <= HALF_REACH and k * a * w + largest(datapath.preload) + late < REACH
+
+
+def largest(values: Ints | NDArray[np.signedinteger] | None) -> int:
+    """The largest magnitude, 0 of nothing."""
+    if values is None:
+        return 0
+    return max(int(values.max(initial=0)), -int(values.min(initial=0)))
+
+
+def late_stores(datapath: Datapath) -> list[tuple[Ints, Ints]]:
+    """What is stored after all products: ``factor * term``, of shapes (G, N) and (S, G, M)."""
+    samples, groups, m, _, _ = datapath.shape
+    ones = np.ones((samples, groups, m), np.int64)
+    found = []
+    if datapath.row_sum is not None:
+        found.append((-datapath.w_zero_point, datapath.row_sum))
+    if datapath.last is not None:
+        found.append((datapath.last, ones))
+    if datapath.check_final:
+        found.append((np.zeros_like(datapath.w_zero_point), ones))
+    return found
+
+
+def rule_row(register: Register) -> list[int]:
+    """``LO HI LEAST MOST ABOVE`` of `hwsim.array.vector.systolic`."""
+    if register.bits >= LANE.bits:
+        return [LANE.min, LANE.max, LANE.min, LANE.max, 0]
+    if register.overflow == Overflow.WRAP:
+        return [register.lo, register.hi, LANE.min, LANE.max, LANE.bits - register.bits]
+    low = -register.hi if is_symmetric(register) else register.lo
+    return [low, register.hi, low, register.hi, 0]
+
+
+def in_blocks(rows: Ints) -> Words:
+    """Channels (G, R, N) in blocks (G, blocks, R, LANES); lanes not in use are 0."""
+    groups, count, n = rows.shape
+    blocks = -(-n // LANES)
+    whole = np.zeros((groups, count, blocks * LANES), np.int32)
+    whole[:, :, :n] = rows
+    return np.ascontiguousarray(whole.reshape(groups, count, blocks, LANES).swapaxes(1, 2))
+
+
+class WaveLayer:
+    """One layer: what `run_waves` gets, and what it finds."""
+
+    def __init__(self, datapath: Datapath, schedule: Schedule) -> None:
+        _, groups, _, k, n = datapath.shape
+        self.datapath, self.schedule = datapath, schedule
+        self.adding, self.late = adding_register(datapath), late_stores(datapath)
+        folds = schedule.row_tiles if datapath.chain else 0
+        self.by_channel = np.zeros((2, groups, n), np.int64)
+        self.by_row = np.zeros(k + folds + len(self.late), np.int64)
+        self.start = self.first_store()
+        ranges = np.zeros((groups, 2, 7, n), np.int64)
+        ranges[:, :, [LOW, FINAL_LOW, FIRST]] = LANE.max
+        ranges[:, :, [HIGH, FINAL_HIGH]] = LANE.min
+        ranges[:, ACC, [LOW, HIGH]] = self.start[:, [EXACT]]
+        self.found = in_blocks(ranges.reshape(groups, 14, n)).reshape(groups, -1, 2, 7, LANES)
+
+    def first_store(self) -> Ints:
+        """What accumulators hold before the products: stored, exact and changed bits (G, 3, N)."""
+        _, groups, _, _, n = self.datapath.shape
+        start = np.zeros((groups, 3, n), np.int64)
+        if self.datapath.preload is not None:
+            r = self.adding
+            stored = [
+                fit(int(b), r.lo, r.hi, r.overflow, r.wrap_bits)
+                for b in self.datapath.preload.ravel()
+            ]
+            start[:, STORED] = np.reshape(stored, (groups, n))
+            start[:, EXACT] = self.datapath.preload
+            start[:, CHANGED] = start[:, STORED] ^ start[:, EXACT]
+        return start
+
+    def run(self) -> tuple[Ints, Ints]:
+        """Every wave; stored and exact sums (S, G, M, N)."""
+        datapath, (samples, groups, m, _, n) = self.datapath, self.datapath.shape
+        stored, exact = np.empty((2, samples, groups, m, n), np.int64)
+        factor, term = (
+            np.zeros((groups, len(self.late), n), np.int64),
+            np.zeros((samples, groups, len(self.late), m), np.int32),
+        )
+        for j, (of_channel, of_output) in enumerate(self.late):
+            factor[:, j], term[:, :, j] = of_channel, of_output
+        chain = datapath.chain[0] if datapath.chain else self.adding
+        rules = [chain, self.adding, *[self.adding] * len(self.late)]
+        if datapath.check_final:
+            rules[-1] = datapath.accumulator
+        run_waves(
+            np.ascontiguousarray(datapath.a), np.ascontiguousarray(datapath.w, np.int32),
+            self.schedule.k_tile, int(bool(datapath.chain)), in_blocks(self.start),
+            np.array([rule_row(r) for r in rules], np.int32), in_blocks(factor), term,
+            self.found, self.by_channel, self.by_row, stored, exact,
+        )  # fmt: skip
+        return stored, exact
+
+    def clocks(self) -> int:
+        """Clocks of one image: a fold lasts until its last wave has left the last column."""
+        schedule = self.schedule
+        element = schedule.extent(schedule.dataflow.stream) - 1
+        last = schedule.store_clock(element, schedule.rows - 1, schedule.cols - 1, 0)
+        return schedule.groups * schedule.row_tiles * schedule.col_tiles * (last + 1)
+
+    def chain_events(self) -> tuple[Ints, Ints]:
+        """Events of the chain, by channel and by step."""
+        k = self.datapath.shape[3]
+        return self.by_channel[0], np.concatenate([[0], self.by_row[:k], [0]])
+
+    def accumulator_events(self) -> tuple[Ints, Ints]:
+        """Events of the accumulator, by channel and by step: the preload's, those of products or
+        folds, and those after all products."""
+        samples, _, m, k, _ = self.datapath.shape
+        preload = (self.start[:, CHANGED] != 0) * (samples * m)
+        steps, late = np.zeros(k + 2, np.int64), len(self.late)
+        steps[0], steps[-1] = preload.sum(), self.by_row[len(self.by_row) - late :].sum()
+        by_channel = preload + self.by_channel[1]
+        if self.datapath.chain:
+            ends = np.minimum(np.arange(1, self.schedule.row_tiles + 1) * self.schedule.k_tile, k)
+            steps[ends] = self.by_row[k : len(self.by_row) - late]
+            return by_channel, steps
+        steps[1:-1] = self.by_row[:k]
+        return by_channel + self.by_channel[0], steps
+
+    def ledger(self, row: int, register: Register, first_sample: int) -> RegisterLedger:
+        """The finished ledger of a register: `CHAIN` or `ACC`."""
+        _, groups, _, k, n = self.datapath.shape
+        events = self.chain_events() if row == CHAIN else self.accumulator_events()
+        by_lane = np.moveaxis(self.found[:, :, row], 1, 2).reshape(groups, 7, -1)
+        fields = by_lane[:, :, :n].astype(np.int64)
+        counters = Counters((register,), groups, n, k)
+        counters.events, counters.steps = events
+        counters.low, counters.high = fields[:, LOW], fields[:, HIGH]
+        counters.final_low, counters.final_high = fields[:, FINAL_LOW], fields[:, FINAL_HIGH]
+        counters.persistent, counters.transient = fields[:, PERSISTENT], fields[:, TRANSIENT]
+        counters.first = self.first_place(fields[:, FIRST], row, first_sample)
+        return counters.ledger(final=row == ACC and self.datapath.check_final)
+
+    def first_place(self, wave: Ints, row: int, first_sample: int) -> Place | None:
+        """The place of the first event of a register; ``wave``: of each channel (G, N)."""
+        if wave.min() == LANE.max:
+            return None
+        sample, m = np.divmod(wave, self.datapath.shape[2])
+        groups, channels = np.indices(wave.shape)
+        order = np.lexsort([x.ravel() for x in (channels, m, groups, sample)])
+        at = np.unravel_index(order[0], wave.shape)
+        s, output = int(sample[at]), (int(at[0]), int(m[at]), int(at[1]))
+        return replay.first_place(
+            output_problem(self.datapath, s, *output), plan(self.datapath, self.schedule),
+            self.schedule, first_sample + s, output, STAGES[row],
+        )  # fmt: skip
+
+
+def compare_clocks(clocks: int, schedule: Schedule) -> None:
+    """Stop where the clocks of an image are not those of the closed form."""
+    if clocks != schedule.cycles:
+        raise AssertionError(f"{clocks} clocks done, {schedule.cycles} in closed form")
+
+
+def execute_waves(datapath: Datapath, schedule: Schedule, first_sample: int) -> Execution:
+    """Execute every sample and group of one layer, as `hwsim.array.cycle.execute` does."""
+    layer = WaveLayer(datapath, schedule)
+    stored, exact = layer.run()
+    compare_clocks(layer.clocks(), schedule)
+    chain = datapath.chain
+    return Execution(
+        accumulator=stored,
+        exact=exact,
+        chain=layer.ledger(CHAIN, chain[0], first_sample) if chain else None,
+        accumulator_ledger=layer.ledger(ACC, datapath.accumulator, first_sample),
+    )

@@ -1,0 +1,1 @@
+"""Numbers to RTL: bundles, directed cases, coverage, testbenches, co-simulation, divergence."""

@@ -1,0 +1,185 @@
+"""Vector code for systolic arrays: wave by wave what the definition does clock by clock."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from oracles.comparison import plain
+from oracles.small_layers import DATAFLOWS, draw, register, schedule_of
+from oracles.small_layers import plain as plain_layer
+
+from hwsim.arith.overflow import Overflow
+from hwsim.array import cycle, cycle_fast
+from hwsim.array.cycle_fast import execute_waves, in_waves
+from hwsim.array.cycle_waves import LANES, PANEL, STRETCH, WAVES
+from hwsim.array.gemm import Datapath
+from hwsim.array.specification import LatencySpec
+from hwsim.array.vector.instructions import CHOSEN
+
+SYSTOLIC = DATAFLOWS[:3]
+RULES = [Overflow.WRAP, Overflow.SATURATE, Overflow.SATURATE_SYMMETRIC, Overflow.TRAP]
+needs_vectors = pytest.mark.skipif(CHOSEN is None, reason="no vector instructions here")
+
+
+def layer(dataflow, shape, array, rng, widths=None, rules=None):
+    """Random operands of 9 bits on a random machine; ``shape``: S, G, M, K, N."""
+    samples, groups, m, k, n = shape
+    chain, accumulator = widths if widths is not None else (int(x) for x in rng.integers(2, 33, 2))
+    rule = rules if rules is not None else [RULES[int(i)] for i in rng.integers(0, 4, 2)]
+    a = rng.integers(-255, 256, (samples, groups, m, k)).astype(np.int32)
+    bias = rng.integers(-60_000, 60_001, (groups, n)) if rng.random() < 0.6 else None
+    preload = rng.random() < 0.5
+    columns = dataflow != "output_stationary"
+    datapath = Datapath(
+        a=a,
+        w=rng.integers(-128, 128, (groups, k, n)).astype(np.int32),
+        preload=bias if preload else None,
+        row_sum=a.sum(axis=3, dtype=np.int64) if rng.random() < 0.3 else None,
+        w_zero_point=rng.integers(-3, 4, (groups, n)),
+        last=None if preload else bias,
+        drop_bits=0,
+        product_rounding=0,
+        chain=(register(chain, rule[0]),) if columns else (),
+        accumulator=register(accumulator, rule[1]),
+        check_final=bool(rng.random() < 0.25),
+    )
+    return datapath, schedule_of(dataflow, *array, groups, m, k, n)
+
+
+def compare(datapath, schedule, first_sample=0):
+    """Both ways of one layer; the events of each register."""
+    assert in_waves(datapath, schedule)
+    want = cycle.execute_clocks(datapath, schedule, first_sample=first_sample)
+    found = execute_waves(datapath, schedule, first_sample)
+    assert found.accumulator.dtype == found.exact.dtype == np.int64
+    wanted = plain(want, schedule.cycles)
+    for part, value in plain(found, schedule.cycles).items():
+        assert value == wanted[part], part
+    chain = want.chain.events if want.chain else 0
+    return np.array([chain, want.accumulator_ledger.events])
+
+
+@needs_vectors
+@pytest.mark.parametrize("dataflow", SYSTOLIC)
+def test_waves_store_what_every_clock_stores(dataflow):
+    """Machines of every width, layers and arrays of every small size: 1x1 to 40x40."""
+    events = np.zeros(2, np.int64)
+    for seed in range(60):
+        rng = np.random.default_rng([seed, 5])
+        samples, groups = (int(x) for x in rng.integers(1, 3, 2))
+        m, k, n = (int(x) for x in rng.integers(1, 45, 3))
+        array = [int(x) for x in rng.integers(1, 41, 2)]
+        drawn = layer(dataflow, (samples, groups, m, k, n), array, rng)
+        events += compare(*drawn, first_sample=seed)
+    assert events[1] > 10_000
+    assert events[0] > 10_000 or dataflow == "output_stationary"
+
+
+@needs_vectors
+@pytest.mark.parametrize("rule", [Overflow.WRAP, Overflow.SATURATE])
+@pytest.mark.parametrize("dataflow", SYSTOLIC)
+def test_waves_store_alike_at_every_width(dataflow, rule):
+    rng, with_events = np.random.default_rng(int(rule)), 0
+    for bits in range(2, 33):
+        drawn = layer(dataflow, (1, 1, 19, 37, 21), (8, 8), rng, (bits, bits), (rule, rule))
+        with_events += compare(*drawn).any()
+    assert 15 <= with_events < 31
+
+
+@needs_vectors
+@pytest.mark.parametrize("m", [1, WAVES - 1, WAVES, WAVES + 1, STRETCH, STRETCH + WAVES + 1])
+@pytest.mark.parametrize("n", [1, LANES - 1, LANES, LANES + 1, 3 * LANES + 2])
+def test_edges_of_blocks_are_of_no_account(m, n):
+    """Waves and columns beside the vectors, with and without events."""
+    rng = np.random.default_rng([m, n])
+    for dataflow in SYSTOLIC:
+        for bits in (14, 28):
+            compare(*layer(dataflow, (2, 1, m, 18, n), (4, 3), rng, (bits, bits)))
+
+
+@needs_vectors
+def test_columns_that_no_panel_holds_together_count_alike():
+    k, rng = PANEL // LANES // 2 + 3, np.random.default_rng(2)
+    drawn = layer("weight_stationary", (2, 1, 3, k, 2 * LANES), (64, 64), rng, (17, 19))
+    assert compare(*drawn).all()
+
+
+@needs_vectors
+@pytest.mark.parametrize("dataflow", SYSTOLIC)
+def test_the_first_event_is_the_first_of_samples_groups_and_channels(dataflow):
+    """One event each: moved through samples, groups, pixels and channels."""
+    for at in np.ndindex(2, 2, 3, 2):
+        a, w = np.zeros((2, 2, 3, 9), np.int32), np.zeros((2, 9, 2), np.int32)
+        s, g, m, n = at
+        a[s, g, m, 4:], w[g, 4:, n] = 11, 11
+        a[1, 1, 2, 4:], w[1, 4:, 1] = 11, 11
+        datapath = plain_layer(dataflow, a, w, 4, bits=8)
+        events = compare(datapath, schedule_of(dataflow, 4, 2, 2, 3, 9, 2), first_sample=5)
+        assert events.sum() > 0
+
+
+def changed(**changes):
+    """A layer that vector code does, but for some fields."""
+    datapath, schedule = layer(
+        "weight_stationary", (1, 1, 5, 9, 3), (4, 2), np.random.default_rng(3), (16, 18)
+    )
+    schedule_changes = {k: changes.pop(k) for k in ("latency",) if k in changes}
+    return replace(datapath, **changes), replace(schedule, **schedule_changes)
+
+
+@needs_vectors
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"drop_bits": 2},
+        {"latency": LatencySpec(multiplier=2)},
+        {"latency": LatencySpec(pe=2)},
+        {"chain": (register(16, Overflow.WRAP, wrap_bits=1),)},
+        {"accumulator": register(18, Overflow.SATURATE_ZERO)},
+        {"accumulator": register(18, Overflow.WRAP_SIGN_MAGNITUDE)},
+        {"a": np.full((1, 1, 5, 9), 1 << 15, np.int32)},
+        {"a": np.full((1, 1, 5, 9), 3, np.int64)},
+        {"last": np.full((1, 3), 1 << 30), "preload": None},
+        {"reach": (1 << 15, 128)},
+    ],
+    ids=lambda changes: next(iter(changes)),
+)
+def test_what_lanes_do_not_hold_runs_clock_by_clock(changes, monkeypatch):
+    datapath, schedule = changed()
+    assert in_waves(datapath, schedule)
+    datapath, schedule = changed(**changes)
+    assert not in_waves(datapath, schedule)
+    monkeypatch.setattr(cycle, "execute_waves", None)  # not called
+    assert cycle.execute(datapath, schedule).accumulator.shape == (1, 1, 5, 3)
+
+
+def test_without_vector_instructions_every_layer_runs_clock_by_clock(monkeypatch):
+    datapath, schedule = changed()
+    monkeypatch.setattr(cycle_fast, "CHOSEN", None)
+    assert not in_waves(datapath, schedule)
+    monkeypatch.setattr(cycle, "execute_waves", None)
+    cycle.execute(datapath, schedule)
+
+
+@needs_vectors
+def test_a_list_of_events_is_made_clock_by_clock_and_nothing_else(monkeypatch):
+    datapath, schedule = changed()
+    called = []
+    monkeypatch.setattr(cycle, "execute_waves", lambda *_: called.append(1))
+    assert cycle.execute(datapath, schedule, list_events=True).events is not None
+    assert not called
+    cycle.execute(datapath, schedule)
+    assert called
+
+
+@needs_vectors
+def test_drawn_layers_of_the_other_tests_run_in_waves_too():
+    done = 0
+    for dataflow in SYSTOLIC:
+        for seed in range(40):
+            datapath, schedule = draw(dataflow, seed)
+            datapath = replace(datapath, drop_bits=0)
+            if in_waves(datapath, schedule):
+                compare(datapath, schedule)
+                done += 1
+    assert done > 15

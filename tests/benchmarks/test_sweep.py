@@ -1,0 +1,103 @@
+"""A sweep of 21 widths against 21 separate runs with the same full ledger.
+
+Seconds of one process on one core, both in turn. Bounded for ResNet-8; the other networks are
+reported. Two readings: everything that a user waits for (`hwsim.sweep` against `hwsim.simulate`),
+and the networks' runs alone (without float twin, isolated layers and error figures).
+"""
+
+import time
+
+import numpy as np
+import pytest
+
+from hwsim.importers import data as data_files
+from hwsim.importers import hardware, model
+from hwsim.network import run as network_run
+from hwsim.simulation import simulate
+from hwsim.sweeps.axes import axes_of
+from hwsim.sweeps.network import run_point
+from hwsim.sweeps.sweep import sweep
+from hwsim.sweeps.work import Sweeper, Work
+
+WIDTHS = range(12, 33)
+MOST_RUNS, MOST_OF_SEPARATE = 6, 1 / 3
+NETWORKS = {
+    "ic_resnet8_int8": "cifar10_train_dev",
+    "kws_dscnn_int8": "kws01_dev",
+    "vww_mobilenet_int8": None,
+}
+
+
+def loaded(shared, name, samples=16):
+    """A network of MLPerf Tiny and its first images, or random codes where there are none."""
+    graph = model.load(shared / "data" / "models" / f"{name}.tflite").graph
+    tensor, file = graph.tensors[graph.inputs[0]], NETWORKS[name]
+    if file is not None:
+        return graph, data_files.load(
+            shared / "data" / "data" / f"{file}.npz", tensor, limit=samples
+        )
+    codes = np.random.default_rng(0).integers(-128, 128, (samples, *tensor.shape))
+    return graph, data_files.of_array(codes, tensor)
+
+
+def machines_of(name):
+    return [
+        hardware.load(name, [f"accumulator.bits={bits}", "accumulator.overflow=saturate"])
+        for bits in WIDTHS
+    ]
+
+
+def seconds(function):
+    """Processor time of one call."""
+    start = time.process_time()
+    function()
+    return time.process_time() - start
+
+
+def least(pairs, rounds):
+    """Least seconds of each function, run in turn, so that what else runs here slows all."""
+    for function in pairs:
+        function()
+    return np.min([[seconds(function) for function in pairs] for _ in range(rounds)], axis=0)
+
+
+def run_engine(graph, data, machine):
+    """The networks' runs of a sweep, without what is measured on them."""
+    axes = axes_of({"accumulator.bits": list(WIDTHS), "accumulator.overflow": "saturate"})
+    sweeper = Sweeper(Work(graph, machine, data, axes, per_layer=False))
+    for point in sweeper.work.points:
+        layers = sweeper.preparation.layers(point.machine)
+        run_point(sweeper.exact(point, layers), point.machine, layers, sweeper.preparation)
+
+
+@pytest.mark.benchmark(timer=time.process_time)
+@pytest.mark.parametrize("hw", ["edge_os_16x16", "edge_ws_16x16"])
+@pytest.mark.parametrize("name", NETWORKS)
+def test_a_sweep_of_21_widths_costs_a_few_runs(benchmark, shared, name, hw):
+    graph, data = loaded(shared, name)
+    machine, machines = hardware.load(hw), machines_of(hw)
+
+    def swept():
+        return sweep(graph, machine, data, accumulator_bits="12:32", overflow="saturate")
+
+    def separate():
+        return [simulate(graph, one, data) for one in machines]
+
+    def engine():
+        run_engine(graph, data, machine)
+
+    def separate_engine():
+        return [network_run.run(graph, one, {graph.inputs[0]: data.X}) for one in machines]
+
+    ours, theirs, our_engine, their_engine = least(
+        (swept, separate, engine, separate_engine), rounds=3
+    )
+    benchmark.extra_info["of_21_runs"] = ours / theirs
+    benchmark.extra_info["runs"] = ours / theirs * len(machines)
+    benchmark.extra_info["engine_of_21_runs"] = our_engine / their_engine
+    benchmark.extra_info["engine_runs"] = our_engine / their_engine * len(machines)
+    print(name, hw, benchmark.extra_info, ours, theirs, our_engine, their_engine)
+    benchmark.pedantic(swept, rounds=1)
+    if name == "ic_resnet8_int8":
+        assert ours / theirs <= MOST_OF_SEPARATE
+        assert ours / theirs * len(machines) <= MOST_RUNS
