@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from hwsim import arith
     from hwsim.array.specification import Machine
+    from hwsim.compiled import compile_values as compile
     from hwsim.errors import HwsimError
     from hwsim.importers.data import Data
     from hwsim.importers.data import load as load_data
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
     from hwsim.importers.torch import from_torch
     from hwsim.network.graph import Graph
     from hwsim.simulation import Result, bounds, load_hardware, load_model, simulate
+    from hwsim.sweeps.sweep import Sweep, sweep
+    from hwsim.vectors.write import write_vectors
     from hwsim.version import VERSION as __version__  # noqa: N811
 
 __all__ = [
@@ -39,14 +42,18 @@ __all__ = [
     "Machine",
     "Model",
     "Result",
+    "Sweep",
     "__version__",
     "arith",
     "bounds",
+    "compile",
     "from_torch",
     "load_data",
     "load_hardware",
     "load_model",
     "simulate",
+    "sweep",
+    "write_vectors",
 ]
 
 _HOMES = {
@@ -56,13 +63,17 @@ _HOMES = {
     "Machine": ("hwsim.array.specification", "Machine"),
     "Model": ("hwsim.importers.model", "Model"),
     "Result": ("hwsim.simulation", "Result"),
+    "Sweep": ("hwsim.sweeps.sweep", "Sweep"),
     "__version__": ("hwsim.version", "VERSION"),
     "bounds": ("hwsim.simulation", "bounds"),
+    "compile": ("hwsim.compiled", "compile_values"),
     "from_torch": ("hwsim.importers.torch", "from_torch"),
     "load_data": ("hwsim.importers.data", "load"),
     "load_hardware": ("hwsim.simulation", "load_hardware"),
     "load_model": ("hwsim.simulation", "load_model"),
     "simulate": ("hwsim.simulation", "simulate"),
+    "sweep": ("hwsim.sweeps.sweep", "sweep"),
+    "write_vectors": ("hwsim.vectors.write", "write_vectors"),
 }
 
 

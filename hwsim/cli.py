@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import os
 import sys
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from hwsim import (
+    cli_cosim,
     cli_extract,
     cli_hw,
     cli_identify,
     cli_quantize,
+    cli_report,
     cli_run,
     cli_static,
+    cli_sweep,
+    cli_vectors,
     cli_verify,
 )
 from hwsim.cli_console import INTERRUPTED, OneLineErrors, watch_interrupts
@@ -47,34 +51,31 @@ def version(
     """What exactly happens when this quantized network runs on that MAC array."""
 
 
-@app.command()
-def report(
-    run_dir: Annotated[
-        Path, typer.Argument(metavar="RUN_DIR", help="A folder that `hwsim run` wrote.")
-    ],
-) -> None:
-    """Render report.html, layers.csv and the plots of a run again."""
-    from hwsim.report.render import render
-
-    render(run_dir)
-    print(f"Rendered {run_dir / 'report.html'}")
-
-
 for command in (
     cli_run.run,
+    cli_sweep.sweep,
+    cli_report.report,
     cli_static.bounds,
     cli_static.inspect,
     cli_verify.verify,
     cli_identify.identify,
     cli_extract.extract,
     cli_quantize.quantize,
+    cli_vectors.vectors,
+    cli_cosim.cosim,
+    cli_cosim.diff,
 ):
     app.command()(command)
 app.add_typer(cli_hw.hw, name="hw")
 
 
 def main() -> None:
-    """Entry point of ``hwsim`` and ``python -m hwsim``."""
+    """Entry point of ``hwsim`` and ``python -m hwsim``.
+
+    One thread multiplies real matrices, unless the user says otherwise: they are small, so that
+    threads cost more than they give, and no result depends on the number of cores.
+    """
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # read when numpy is loaded
     watch_interrupts()
     try:
         app(prog_name="hwsim")

@@ -19,6 +19,7 @@ from hwsim.errors import HwsimError
 
 INTERRUPTED = 128 + signal.SIGINT
 ARGUMENTS = "hwsim.arguments"  # where a context keeps the words of the command line
+BARE = {"--causes": "32"}  # options that may stand without their number, and what it is then
 Progress = Callable[[int, int, str], None]
 _interrupts: list[int] = []
 
@@ -49,7 +50,7 @@ class OneLineErrors(TyperGroup):
         """Read the command line, and keep it: a run's summary says how to reproduce it."""
         arguments = list(args)
         with one_line_errors():
-            context = super().make_context(info_name, args, parent, **extra)
+            context = super().make_context(info_name, with_values(args), parent, **extra)
             context.meta[ARGUMENTS] = arguments
             return context
 
@@ -59,6 +60,20 @@ class OneLineErrors(TyperGroup):
             result = super().invoke(ctx)
             sys.stdout.flush()
             return result
+
+
+def with_values(arguments: Sequence[str]) -> list[str]:
+    """The words of a command line, options that stand alone with their number.
+
+    >>> with_values(["run", "--causes", "--quiet"]), with_values(["run", "--causes", "8"])
+    (['run', '--causes', '32', '--quiet'], ['run', '--causes', '8'])
+    """
+    found = []
+    for word, following in zip(arguments, [*arguments[1:], ""], strict=False):
+        found.append(word)
+        if word in BARE and not following.lstrip("-").isdigit():
+            found.append(BARE[word])
+    return found
 
 
 def watch_interrupts() -> None:
@@ -110,16 +125,25 @@ def _abandon_stdout() -> None:
 
 
 @contextmanager
-def progress_bar(quiet: bool) -> Iterator[Progress | None]:
-    """A bar on stderr, as ``progress(done, total, layer)``; None where nobody watches."""
+def progress_bar(quiet: bool, *, time_left: bool = False) -> Iterator[Progress | None]:
+    """A bar on stderr, as ``progress(done, total, layer)``; None where nobody watches.
+
+    ``time_left`` : show how long it will take, beside how long it took.
+    """
     if quiet or not sys.stderr.isatty():
         yield None
         return
+    from rich import progress
     from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+    columns = [
+        progress.TextColumn("{task.description}"),
+        progress.BarColumn(),
+        progress.TimeElapsedColumn(),
+    ]
+    if time_left:
+        columns += [progress.TextColumn("left"), progress.TimeRemainingColumn()]
+    with progress.Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("")
         yield lambda done, total, layer: bar.update(
             task, completed=done, total=total, description=layer

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -23,7 +22,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from hwsim.importers.model import Model
-    from hwsim.network.graph import Graph, Node
+    from hwsim.network.graph import Node
 
 
 def extract(
@@ -49,6 +48,7 @@ def extract(
     from hwsim.analysis.compare_node import alone
     from hwsim.importers import model as model_files
     from hwsim.importers import npz
+    from hwsim.network.names import node_named
 
     if out.suffix != ".npz":
         raise ConfigError.at("--out", "suffix", out.suffix or "none", "must be .npz")
@@ -66,17 +66,6 @@ def extract(
         beside = out.with_suffix(".data.npz")
         write_file(beside, npz_bytes(arrays))
         print(f"Data: {beside}")
-
-
-def node_named(graph: Graph, name: str) -> Node:
-    """The node, also by the name of its output; a near name is proposed where there is none."""
-    nodes = {node.output: node for node in graph.nodes} | {node.name: node for node in graph.nodes}
-    if name not in nodes:
-        close = difflib.get_close_matches(name, nodes, 1)
-        hint = f"; perhaps {close[0]}" if close else ""
-        listed = ", ".join(node.name for node in graph.nodes)
-        raise ConfigError.at("--layer", "name", name, f"must be one of {listed}{hint}")
-    return nodes[name]
 
 
 def true_tensors(

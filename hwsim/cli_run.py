@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import shlex
 from enum import StrEnum
 from pathlib import Path
@@ -73,6 +72,14 @@ def run(
     trace_sample: Annotated[
         int | None, typer.Option(min=0, metavar="N", help=_FULL + "which image; default 0.")
     ] = None,
+    causes: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            metavar="[N]",
+            help="Take every layer's error apart by cause, on the first N images; default 32.",
+        ),
+    ] = None,
     set_: SetOption = None,
     out: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Folder; default reports/<model>--<hw>.")
@@ -111,6 +118,7 @@ def run(
             engine=engine.value,
             trace=trace.value,
             trace_choice=choice,
+            causes=causes,
             progress=progress,
         )
     result.summary["command"] = shlex.join(["hwsim", *context.meta[ARGUMENTS]])
@@ -128,8 +136,9 @@ def save(result: Result, out: Path | None) -> list[str]:
 
     Gives back where to look, the page last.
     """
-    names = (result.summary["model"], result.summary["hardware"])
-    name = "--".join(re.sub(r"[^A-Za-z0-9._-]", "_", part).lstrip(".") for part in names)
+    from hwsim.report.files import folder_name
+
+    name = folder_name(result.summary["model"], result.summary["hardware"])
     folder = Path("reports") / name if out is None else out
     traces = Path("traces") / name if out is None else out / "trace"
     result.save(folder, traces if out is None else None)

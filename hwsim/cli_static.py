@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from enum import StrEnum
 from typing import Annotated, Any
 
 import typer
@@ -23,9 +24,40 @@ from hwsim.cli_options import (
 from hwsim.errors import ConfigError
 
 
+class ZeroPoints(StrEnum):
+    """Operands of a layer to be trained that may have a zero point."""
+
+    NONE = "none"
+    ACTIVATIONS = "activations"
+    BOTH = "both"
+
+
 def bounds(
-    model: ModelArgument = "digits",
+    model: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="MODEL",
+            help="Embedded models (digits, seed_conv), or files: also what all of them need. "
+            "[default: digits]",
+        ),
+    ] = None,
     hw: HwOption = "edge_ws_16x16",
+    k: Annotated[
+        str | None,
+        typer.Option(
+            "--k",
+            metavar="K[,..]",
+            help="Layers to be trained yet, by the products of one output (9 * 128 = 1152).",
+        ),
+    ] = None,
+    zero_points: Annotated[
+        ZeroPoints | None,
+        typer.Option(help="Of --k: which operands may have one; default activations."),
+    ] = None,
+    bias_bits: Annotated[
+        int | None,
+        typer.Option(min=1, max=32, metavar="N", help="Of --k: bits of every bias; default none."),
+    ] = None,
     data: DataOption = None,
     limit: LimitOption = None,
     set_: SetOption = None,
@@ -36,20 +68,59 @@ def bounds(
 ) -> None:
     """The width ladder: bits that each register has and needs; observed rungs with --data."""
     from hwsim import simulation
+    from hwsim.analysis import untrained
     from hwsim.cli_inputs import inputs_of, without_data
     from hwsim.importers import model as model_files
-    from hwsim.report import tables
 
+    names = list(dict.fromkeys(model or ([] if k else ["digits"])))
+    check_bounds(names, k, zero_points, bias_bits, data)
     if data is None:
         without_data(limit, input_scale)
     machine = simulation.load_hardware(hw, set_ or ())
-    network = model_files.load(model, pickled_shape(allow_pickle))
-    inputs = None if data is None else inputs_of(network, data, limit, input_scale, seed)
-    layers = simulation.bounds(network, machine, inputs)
-    if form is Format.TABLE:
-        print_rich(tables.ladder_table({"layers": layers}))
+    found: dict[str, list[dict[str, Any]]] = {}
+    for name in names:
+        network = model_files.load(name, pickled_shape(allow_pickle))
+        inputs = None if data is None else inputs_of(network, data, limit, input_scale, seed)
+        found[name] = simulation.bounds(network, machine, inputs)
+    if k is not None:
+        found[untrained.GROUP] = untrained.untrained_ladders(
+            machine, k, (zero_points or ZeroPoints.ACTIVATIONS).value, bias_bits
+        )
+    print_bounds(found, untrained.widest(machine, found), form)
+
+
+def check_bounds(
+    names: list[str],
+    k: str | None,
+    zero_points: ZeroPoints | None,
+    bias_bits: int | None,
+    data: str | None,
+) -> None:
+    """Refuse options that would do nothing, before anything is loaded."""
+    for option, value in (("--zero-points", zero_points), ("--bias-bits", bias_bits)):
+        if value is not None and k is None:
+            raise ConfigError.at(option, "value", value, "must go with --k")
+    if data is not None and len(names) != 1:
+        what = ", ".join(names) or "none"
+        raise ConfigError.at("--data", "models", what, "must be one: data are of one model")
+
+
+def print_bounds(
+    found: dict[str, list[dict[str, Any]]], widest: dict[str, Any] | None, form: Format
+) -> None:
+    """One model's layers; of several each model's, and what all of them need."""
+    if len(found) == 1:
+        (layers,) = found.values()
+        rows = layers
     else:
-        print_rows(layers, form)
+        rows = [{"model": name, **layer} for name, own in found.items() for layer in own]
+        rows += [] if widest is None else [{"model": "all", **widest}]
+    if form is not Format.TABLE:
+        print_rows(rows, form)
+        return
+    from hwsim.report.bounds_table import bounds_table
+
+    print_rich(bounds_table(found, widest))
 
 
 def inspect(

@@ -50,6 +50,7 @@ def document(
         "first": result.first,
         "unseen": list(result.unseen),
         "cause": None if result.cause is None else vars(result.cause),
+        "findings": [finding.to_dict() for finding in result.findings],
         "explanation": explained(result.explanation),
     }
 
@@ -142,7 +143,7 @@ def show(
 
 def show_table(result: Verification, certificate: dict[str, Any], path: Path) -> None:
     """Tensors in a table, the cause or explanation, where the certificate is, the verdict."""
-    from hwsim.cli_verify_output_explained import print_explanation
+    from hwsim.cli_verify_output_explained import print_explanation, print_findings
     from hwsim.report.tables import text_table
 
     against, data = certificate["against"], certificate["data"]
@@ -163,6 +164,8 @@ def show_table(result: Verification, certificate: dict[str, Any], path: Path) ->
         print(printable(f"Not compared before {result.first}: {', '.join(result.unseen)}"))
     if result.cause is not None:
         print(printable(f"Likely cause at {result.first}: {result.cause.text}"))
+    if result.findings:
+        print_findings(result.findings, str(result.first))
     if result.explanation is not None:
         print_explanation(result.explanation)
     print(f"Certificate: {path}")

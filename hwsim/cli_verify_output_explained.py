@@ -1,10 +1,13 @@
-"""The first output where two machines part, printed so that a person can redo it."""
+"""Where two sources part: one output, printed so that a person can redo it, and what fits it."""
 
 from __future__ import annotations
 
+import textwrap
+from collections.abc import Sequence
 from typing import Any
 
 from hwsim.analysis.compare_explain import Explanation, Side
+from hwsim.analysis.diagnosis_evidence import Finding
 from hwsim.report.words import printable
 
 
@@ -29,6 +32,15 @@ def explained(found: Explanation | None) -> dict[str, Any] | None:
         ],
         "verdict": found.verdict,
     }
+
+
+def print_findings(findings: Sequence[Finding], node: str) -> None:
+    """Known mistakes that make such a difference, each with its evidence."""
+    print(printable(f"Mistakes that look like this at {node}:"))
+    for finding in findings:
+        print(printable(f"  {finding.words}"))
+        evidence = printable(finding.evidence)
+        print(textwrap.fill(evidence, 100, initial_indent=" " * 4, subsequent_indent=" " * 4))
 
 
 def print_explanation(found: Explanation) -> None:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import math
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-import numpy as np
 from numpy.typing import NDArray
 
 from hwsim.analysis.isolated import isolated_layers
@@ -17,12 +15,13 @@ from hwsim.analysis.static import static_ladders
 from hwsim.analysis.summary import SCHEMA, Evidence, summarize
 from hwsim.array.gemm import Ints
 from hwsim.array.specification import Machine
-from hwsim.errors import DataError, UnsupportedError
+from hwsim.errors import UnsupportedError
 from hwsim.importers import hardware as hardware_files
 from hwsim.importers import model as model_files
-from hwsim.importers.data import Data, of_array, own_dtype
+from hwsim.importers.data import Data, own_dtype
 from hwsim.importers.hardware import resolved_yaml
 from hwsim.importers.model import Model
+from hwsim.importers.samples import check_labels, graph_and_data
 from hwsim.mapping.run import LayerLedger
 from hwsim.network import float_twin
 from hwsim.network import run as network_run
@@ -168,6 +167,7 @@ def simulate(
     engine: Literal["fast", "cycle"] = "fast",
     trace: Trace = "off",
     trace_choice: TraceChoice | None = None,
+    causes: int | None = None,
     progress: Progress | None = None,
 ) -> Result:
     """Run a network on a machine and compare it with its float twin.
@@ -184,6 +184,9 @@ def simulate(
     trace : {"off", "overflow", "errors", "full"}
     trace_choice : TraceChoice, optional
         Layers, clocks and image of a full trace; default: the first fold of each layer, image 0.
+    causes : int, optional
+        Take every layer's error apart by cause on the first so many images (`LayerCauses`), and
+        rank the changes that would gain most: ``causes`` of each layer, ``changes``.
     progress : callable, optional
         Called as ``progress(done, total, name)``.
 
@@ -194,7 +197,7 @@ def simulate(
     0
     """
     started = time.perf_counter()
-    graph, data = _model_and_data(model, inputs)
+    graph, data = graph_and_data(model, inputs)
     if isinstance(machine, str):
         machine = load_hardware(machine)
     name, choice = graph.inputs[0], trace_choice or TraceChoice()
@@ -216,6 +219,10 @@ def simulate(
     if trace == "full":
         check_windows(evidence, choice)
     measured, details = summarize(evidence)
+    if causes is not None:
+        from hwsim.analysis.causes_summary import add_causes
+
+        add_causes(measured, evidence, causes, progress)
     summary = {
         "schema": SCHEMA,
         "hwsim_version": VERSION,
@@ -232,33 +239,6 @@ def simulate(
         "time_s": round(time.perf_counter() - started, 3),
     }
     return Result(summary, details, evidence, data, trace, choice)
-
-
-def check_labels(graph: Graph, data: Data) -> None:
-    """Refuse class labels that are no index of the output."""
-    if data.Y is None or not len(data.Y):
-        return
-    classes = math.prod(graph.tensors[graph.outputs[0]].shape)
-    least, largest = int(data.Y.min()), int(data.Y.max())
-    if least < 0 or largest >= classes:
-        wrong = least if least < 0 else largest
-        raise DataError.at(data.name, "Y", wrong, f"must be a class, 0..{classes - 1}")
-
-
-def _model_and_data(model: Model | Graph, inputs: Data | NDArray[Any] | None) -> tuple[Graph, Data]:
-    """The graph and its input, whatever form they came in."""
-    graph, own = (model.graph, model.data) if isinstance(model, Model) else (model, None)
-    if len(graph.inputs) != 1:
-        raise UnsupportedError.at(
-            graph.name, "inputs", len(graph.inputs), "networks of one input are simulated"
-        )
-    if inputs is None:
-        if own is None:
-            raise DataError.at(graph.name, "data", "none", "must be given: --data FILE")
-        return graph, own
-    if isinstance(inputs, Data):
-        return graph, inputs
-    return graph, of_array(np.asarray(inputs), graph.tensors[graph.inputs[0]])
 
 
 def bounds(

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from hwsim._jit import KERNEL_FLOORS
+
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "hwsim"
 MODULES = sorted(PACKAGE.rglob("*.py"))
@@ -18,17 +20,17 @@ FLOORS = {  # a module imports from lower floors and its own
     "importers": 5, "models": 5, "quantization": 5,
     "rtl": 6, "runtimes": 6,
     "analysis": 6, "vectors": 7, "report": 7,
-    "simulation": 8, "cli": 9, "__init__": 10, "__main__": 10,
+    "compiled": 8, "simulation": 8, "sweeps": 8, "cli": 9, "__init__": 10, "__main__": 10,
 }  # fmt: skip
 SAME_HEIGHT = {  # who may use a neighbour; a model can be a shipped one, read as any other
     "importers": {"models"}, "models": {"importers"}, "quantization": {"importers"},
-    "report": {"vectors"},
+    "report": {"vectors"}, "vectors": {"report"},
 }  # fmt: skip
 MOST_LINES = 300
 OPTIONAL = {
     "torch", "onnx", "onnxruntime", "tensorflow", "tflite", "ai_edge_litert", "pandas", "sklearn",
     "cocotb", "qonnx", "brevitas", "aimet_torch", "torchao", "executorch", "flatbuffers", "h5py",
-    "tflite_micro",
+    "tflite_micro", "distributed", "dask",
 }  # fmt: skip
 TOP_LEVEL = {
     ".ci", ".gitignore", "LICENSE", "README.md", "hw_configs", "hwsim", "pyproject.toml", "reports",
@@ -219,3 +221,24 @@ def test_a_broken_arrow_is_seen(tmp_path, monkeypatch):
     assert arrows_up(pe) == ["report"]
     assert not outside(pe, OPTIONAL, at_import_only=True)
     assert outside(pe, OPTIONAL) == ["torch"]
+
+
+def test_a_kernel_depends_on_sources_of_the_cache_key_alone():
+    """Outside the floors of the key, a file with kernels takes nothing from its neighbours."""
+    wrong = []
+    for path in MODULES:
+        name = path.relative_to(PACKAGE).parts[0]
+        if name in KERNEL_FLOORS or "hwsim._jit" not in path.read_text():
+            continue
+        taken = {module for module, _ in imports(tree_of(path)) if module.startswith("hwsim.")}
+        defines = any(
+            isinstance(node, ast.ImportFrom)
+            and node.module == "hwsim._jit"
+            and {alias.name for alias in node.names} & {"kernel", "inlined", "intrinsic"}
+            for node in ast.walk(tree_of(path))
+        )
+        floors = {f"{module.split('.')[1]}" for module in taken}
+        beyond = floors - {Path(floor).stem for floor in KERNEL_FLOORS} - {"errors"}
+        if defines and beyond:
+            wrong.append((name_of(path), sorted(beyond)))
+    assert not wrong

@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 
 from hwsim import models
+from hwsim.analysis.causes import error_by_cause
+from hwsim.analysis.causes_changes import worthwhile_changes
 from hwsim.errors import ConfigError, DataError, HwsimError, UnsupportedError
 from hwsim.importers import hardware, machine_files
 from hwsim.importers.data import Data, of_array
@@ -242,3 +244,15 @@ def test_operator_policies_are_refused_before_anything_runs(digits):
     with pytest.raises(HwsimError, match="add3"):
         simulate(digits[0], machine, digits[1], progress=lambda *at: ran.append(at))
     assert not ran
+
+
+def test_errors_by_cause_are_those_of_the_run(digits):
+    machine = load_hardware("edge_ws_16x16", ["accumulator.bits=14", "chain.bits=14"])
+    result = simulate(*with_machine(digits, machine), causes=2)
+    own = result.evidence
+    parts = error_by_cause(own.graph, machine, own.reference, own.run.codes, samples=2)
+    assert [layer["causes"] for layer in result.layers] == [part.to_dict() for part in parts]
+    changes = worthwhile_changes(own.graph, machine, own.reference, own.labels, samples=2)
+    assert result.summary["changes"] == [change.to_dict() for change in changes]
+    assert result.summary["changes"][0]["change"] == "accumulator"
+    validate_summary(json.loads(json.dumps(result.summary)))

@@ -11,6 +11,7 @@ from hwsim.array.gemm import Ints
 from hwsim.network.graph import Tensor, quantize_input
 
 HISTOGRAM_EDGES = np.arange(-8.5, 9.0, 1.0)  # LSB; one more bin below and above
+BLOCK = 1 << 14  # differences that are counted at once: they stay near
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,7 +56,8 @@ def difference_lsb(
     codes: Ints, tensor: Tensor, reference: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     """``(code - zero_point) - float / scale``, in LSB of the tensor."""
-    return (codes - tensor.zero_point) - reference / tensor.scale
+    steps = reference / tensor.scale
+    return np.subtract(codes - tensor.zero_point, steps, out=steps)
 
 
 def compare(
@@ -82,25 +84,46 @@ def compare(
     (0.25, 0.5, 0.5)
     """
     difference = difference_lsb(codes, tensor, reference)
+    bins, mean_lsb = histogram(difference), float(difference.mean()) if codes.size else 0.0
+    max_lsb = float(max(difference.max(initial=0.0), -difference.min(initial=0.0)))
+    channel_mean_lsb = np.zeros(codes.shape[-1])
+    if codes.size:
+        channel_mean_lsb = difference.reshape(-1, codes.shape[-1]).mean(axis=0)
+    np.square(difference, out=difference)
+    mean_square = float(difference.mean()) if codes.size else 0.0
     hardware = (codes - tensor.zero_point) * tensor.scale
-    noise = float(np.square(hardware - reference).sum())
-    signal, power = float(np.square(reference).sum()), float(np.square(hardware).sum())
-    edges = np.concatenate([[-np.inf], HISTOGRAM_EDGES, [np.inf]])
-    channels = codes.shape[-1]
+    room = difference  # written anew: new memory is slow
+    noise = float(np.square(np.subtract(hardware, reference, out=room), out=room).sum())
+    signal = float(np.square(reference, out=room).sum())
+    power = float(np.square(hardware, out=room).sum())
     count = max(codes.size, 1)
     return ErrorFigures(
         sqnr_db=10 * float(np.log10(signal) - np.log10(noise)) if signal and noise else None,
         cosine=cosine(hardware, reference) if signal and power else None,
-        mean_lsb=float(difference.mean()) if codes.size else 0.0,
-        rms_lsb=float(np.sqrt(np.square(difference).mean())) if codes.size else 0.0,
-        max_lsb=float(np.abs(difference).max(initial=0.0)),
+        mean_lsb=mean_lsb,
+        rms_lsb=float(np.sqrt(mean_square)),
+        max_lsb=max_lsb,
         exact_match=float(np.count_nonzero(codes == quantize_input(tensor, reference)) / count),
         clipped=clipped / count,
-        histogram=np.histogram(difference, edges)[0].astype(np.int64),
-        channel_mean_lsb=difference.reshape(-1, channels).mean(axis=0)
-        if codes.size
-        else np.zeros(channels),
+        histogram=bins,
+        channel_mean_lsb=channel_mean_lsb,
     )
+
+
+def histogram(difference: NDArray[np.float64]) -> Ints:
+    """How many differences lie below, between and above the edges: int64 ndarray of shape (19,).
+
+    A difference at an edge belongs to the bin above it.
+
+    >>> histogram(np.array([-9.0, -0.5, 0.49, 8.5])).tolist()
+    [1, 0, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0, 1]
+    """
+    flat = difference.reshape(-1)
+    below = np.zeros(HISTOGRAM_EDGES.size, np.int64)
+    for start in range(0, flat.size, BLOCK):
+        block = flat[start : start + BLOCK]
+        below += [np.count_nonzero(block < edge) for edge in HISTOGRAM_EDGES]
+    return np.diff(below, prepend=0, append=flat.size)
 
 
 def cosine(x: NDArray[np.floating], y: NDArray[np.floating]) -> float:
@@ -109,8 +132,9 @@ def cosine(x: NDArray[np.floating], y: NDArray[np.floating]) -> float:
     >>> cosine(np.array([1.0, 0.0]), np.array([3.0, 0.0]))
     1.0
     """
-    x, y = x / np.abs(x).max(), y / np.abs(y).max()
-    value = (x * y).sum() / (np.sqrt(np.square(x).sum()) * np.sqrt(np.square(y).sum()))
+    x, y = (values / max(values.max(), -values.min()) for values in (x, y))
+    product = (x * y).sum()
+    value = product / (np.sqrt(np.square(x, out=x).sum()) * np.sqrt(np.square(y, out=y).sum()))
     return float(np.clip(value, -1.0, 1.0))
 
 

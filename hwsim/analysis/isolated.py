@@ -35,17 +35,16 @@ def isolated_layer(
 ) -> IsolatedLayer:
     """Run one layer on the float twin's inputs."""
     machine = for_layer(machine, layer_facts(graph, node))
-    true = {
-        name: quantize_input(graph.tensors[name], reference[name])
-        for name in node.inputs
-        if name not in graph.constants
-    }
-    sources = [codes_of(graph, true, name) for name in node.inputs]
-    samples = len(sources[0])
+    computed = [name for name in node.inputs if name not in graph.constants]
+    samples = len(reference[computed[0]])
     columns, clipped = [], 0
     step = batch_size(graph, samples)
     for start in range(0, samples, step):
-        batch = [source[start : start + step] for source in sources]
+        true = {
+            name: quantize_input(graph.tensors[name], reference[name][start : start + step])
+            for name in computed
+        }
+        batch = [codes_of(graph, true, name) for name in node.inputs]
         for _, gemm in layer_gemms(graph, node, batch, machine):
             run = run_layer(gemm, output_side(graph, node), machine, node.name, trap=False)
             columns.append(run.codes)

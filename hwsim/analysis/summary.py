@@ -85,10 +85,11 @@ def layer_entry(
         "groups": schedule.groups,
         "macs": result.macs,
         "cycles": schedule.cycles if array else None,
-        "stall_cycles": 0 if array else None,
+        "stall_cycles": stall_cycles(result),
         "utilization": schedule.utilization if array else None,
         "dataflow_folds": schedule.folds if array else None,
         "latency_cycles": schedule.latency_cycles if array else None,
+        "memory": memory_entry(result),
         "shape": list(graph.tensors[node.output].shape),
         "formats": {
             "activation": str(source.format),
@@ -101,6 +102,30 @@ def layer_entry(
         "overflow": overflow_entry(result.ledger),
         "error": accumulated.as_json(),
         "error_isolated": isolated.as_json(),
+    }
+
+
+def stall_cycles(result: LayerResult) -> int | None:
+    """Clocks that a layer waits for its memory; None for a runtime, which has no clocks."""
+    if not result.machine.array.is_array:
+        return None
+    return 0 if result.memory is None else result.memory.stall_cycles
+
+
+def memory_entry(result: LayerResult) -> dict[str, Any] | None:
+    """Bytes of one layer and image between DRAM and SRAM, and what bounds it."""
+    timing = result.memory
+    if timing is None:
+        return None
+    moved = timing.fetched_bytes + timing.written_bytes
+    stalled = timing.stalls > 0
+    return {
+        "fetched_bytes": timing.fetched_bytes,
+        "written_bytes": timing.written_bytes,
+        "macs_per_byte": result.macs / moved if moved else None,
+        "bound": timing.bound,
+        "stalled_folds": int(stalled.sum()),
+        "largest_fold_stall": int(timing.stalls.max(initial=0)),
     }
 
 
@@ -122,7 +147,7 @@ def totals(layers: list[dict[str, Any]], machine: Machine) -> dict[str, Any]:
         "macs": macs,
         "cycles": cycles,
         "utilization": macs / (pes * cycles) if cycles else 0.0,
-        "stall_cycles": 0,
+        "stall_cycles": sum(layer["stall_cycles"] for layer in layers),
         "overflow_events": events,
     }
 

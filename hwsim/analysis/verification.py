@@ -14,11 +14,15 @@ from hwsim.analysis.compare_explain import Explanation, batch_of, explain
 from hwsim.analysis.compare_layer import layer_cause
 from hwsim.analysis.compare_node import sources_of
 from hwsim.analysis.compare_runs import Parting, Source, compare_runs, parting
+from hwsim.analysis.diagnosis import diagnose_parting
+from hwsim.analysis.diagnosis_evidence import Finding
 from hwsim.array.specification import Machine
 from hwsim.network.graph import Graph
 from hwsim.network.run import Progress
 
 CAUSE_SAMPLES = 4  # on which a cause must meet every value
+DIAGNOSIS_OUTPUTS = 1 << 16  # enough to weigh mistakes by; CAUSE_SAMPLES images at least
+MOST_FINDINGS = 3
 
 
 @dataclass(frozen=True)
@@ -41,6 +45,8 @@ class Verification:
         Against a runtime or a dump.
     explanation : Explanation or None
         Against a machine.
+    findings : tuple of Finding
+        Against a runtime or a dump: known mistakes that would make such a difference.
     """
 
     tensors: list[Comparison]
@@ -50,6 +56,7 @@ class Verification:
     unseen: tuple[str, ...] = ()
     cause: Cause | None = None
     explanation: Explanation | None = None
+    findings: tuple[Finding, ...] = ()
 
     @property
     def equal(self) -> bool:
@@ -86,16 +93,26 @@ def verify(
     if where is None:
         return Verification(found, nodes, missing)
     cause, explanation = None, None
+    findings: tuple[Finding, ...] = ()
     if other_machine is None:
         cause = cause_of(graph, machine, batch_of(where, CAUSE_SAMPLES))
+        findings = findings_of(graph, machine, where)
     else:
         place = next(one.first for one in found if one.tensor == where.node.output)
         assert place is not None
         explanation = explain(graph, (machine, other_machine), where, place)
-    return Verification(found, nodes, missing, where.node.name, where.unseen, cause, explanation)
+    first, unseen = where.node.name, where.unseen
+    return Verification(found, nodes, missing, first, unseen, cause, explanation, findings)
 
 
 def cause_of(graph: Graph, machine: Machine, where: Parting) -> Cause:
     """The likely cause at the node where both part."""
     sources = sources_of(graph, where.node, where.tensors)
     return layer_cause(graph, where.node, machine, sources, where.theirs)
+
+
+def findings_of(graph: Graph, machine: Machine, where: Parting) -> tuple[Finding, ...]:
+    """Known mistakes at the node where both part, the likeliest first."""
+    outputs = max(where.theirs[0].size, 1)
+    batch = batch_of(where, max(CAUSE_SAMPLES, DIAGNOSIS_OUTPUTS // outputs))
+    return tuple(diagnose_parting(graph, machine, batch)[:MOST_FINDINGS])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 import secrets
 import shutil
 import zipfile
@@ -57,6 +58,15 @@ def _plain(value: Any) -> Any:
     raise TypeError(f"{type(value).__name__} is not JSON")
 
 
+def folder_name(*parts: str) -> str:
+    """A folder for some names, letters that a path could misread replaced.
+
+    >>> folder_name("my/net.tflite", "edge_os_16x16")
+    'my_net.tflite--edge_os_16x16'
+    """
+    return "--".join(re.sub(r"[^A-Za-z0-9._-]", "_", part).lstrip(".") for part in parts)
+
+
 def _beside(path: Path) -> Path:
     return path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
 
@@ -86,17 +96,22 @@ def write_file(path: Path, content: bytes) -> None:
             temporary.unlink(missing_ok=True)
 
 
-def is_run_directory(folder: Path) -> bool:
-    """Whether ``folder`` holds a summary.json that hwsim wrote."""
+def is_run_directory(folder: Path, marker: str = "summary.json") -> bool:
+    """Whether ``folder`` holds a summary.json, or another marker, that hwsim wrote."""
     try:
-        summary = json.loads((folder / "summary.json").read_bytes())
-    except (OSError, ValueError):
+        summary = json.loads((folder / marker).read_bytes())
+    except (OSError, ValueError, RecursionError):
         return False
     return isinstance(summary, dict) and {"schema", "hwsim_version"} <= summary.keys()
 
 
-def write_folder(folder: Path, fill: Callable[[Path], None]) -> None:
+def write_folder(
+    folder: Path, fill: Callable[[Path], None], *, marker: str = "summary.json"
+) -> None:
     """Let ``fill`` write a whole run directory, then put it in place of an older one.
+
+    ``marker``: the file that tells a folder of hwsim's, ``summary.json`` of a run,
+    ``manifest.json`` of a vector bundle.
 
     Raises
     ------
@@ -105,7 +120,7 @@ def write_folder(folder: Path, fill: Callable[[Path], None]) -> None:
         there before stays.
     """
     target = Path(os.path.realpath(folder))
-    _check_replaceable(target)
+    _check_replaceable(target, marker)
     temporary = _beside(target)
     try:
         temporary.mkdir(parents=True)
@@ -117,16 +132,20 @@ def write_folder(folder: Path, fill: Callable[[Path], None]) -> None:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
-def _check_replaceable(target: Path) -> None:
+def _check_replaceable(target: Path, marker: str) -> None:
     if not target.name:
         raise DataError.at(str(target), "kind", "the root", "must be a directory of its own")
     if not target.exists():
         return
     if not target.is_dir():
         raise DataError.at(str(target), "kind", "file", "must be a directory")
-    if any(target.iterdir()) and not is_run_directory(target):
+    if any(target.iterdir()) and not is_run_directory(target, marker):
+        kind = "run" if marker == "summary.json" else "vector bundle"
         raise DataError.at(
-            str(target), "content", "not a run of hwsim", "must be empty or hold an earlier run"
+            str(target),
+            "content",
+            f"not a {kind} of hwsim",
+            f"must be empty or hold an earlier {kind}",
         )
 
 

@@ -68,19 +68,16 @@ def render(run_dir: Path) -> None:
     DataError
         The run directory cannot be read or written.
     """
-    from hwsim.report import page, plots  # matplotlib and jinja2 load only where they are needed
+    from hwsim.report import page, plots  # Pillow and jinja2 load only where they are needed
 
     run_dir = Path(run_dir)
     summary, details = read_summary(run_dir), read_details(run_dir)
     pictures = plots.draw_all(summary, details)
-    for name in plots.names():
-        if name not in pictures:  # of an earlier rendering
-            for suffix in (".png", ".csv"):
-                files.remove_file(run_dir / "plots" / f"{name}{suffix}")
-    for name, picture in pictures.items():
-        files.write_file(run_dir / "plots" / f"{name}.png", picture.png)
-        files.write_file(run_dir / "plots" / f"{name}.csv", picture.csv.encode())
+    plots.write_plots(run_dir, plots.PLOTS, pictures)
     files.write_file(run_dir / "layers.csv", tables.run_csv(summary).encode())
+    causes = tables.causes_csv(summary)
+    if causes is not None:
+        files.write_file(run_dir / "causes.csv", causes.encode())
     files.write_file(run_dir / "report.html", page.html(summary, pictures).encode())
 
 

@@ -12,12 +12,14 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
+from hwsim.analysis.causes import COLUMNS, cause_rows
 from hwsim.report import words
 from hwsim.report.schema import Schema, resolve, summary_schema
 from hwsim.report.verdict import verdict
 from hwsim.report.words import Layer, Summary
 
 _WIDTH, _GAP, _LEAST_NAME = 100, 2, 10  # letters
+_OWN_TABLE = frozenset({"causes"})  # of a layer: causes.csv
 _LEVEL_STYLES = {"good": "green", "warn": "yellow", "bad": "red"}
 
 
@@ -31,6 +33,8 @@ def columns(schema: Schema | None = None) -> list[str]:
         schema = summary_schema()["$defs"]["layer"]
     found = []
     for name, entry in schema["properties"].items():
+        if name in _OWN_TABLE:
+            continue
         entry = resolve(entry)
         if "properties" in entry:
             found += [f"{name}.{inner}" for inner in columns(entry)]
@@ -66,6 +70,14 @@ def run_csv(summary: Summary) -> str:
     """layers.csv: one row a layer."""
     header = columns()
     return csv_text(header, [[cell(layer, name) for name in header] for layer in summary["layers"]])
+
+
+def causes_csv(summary: Summary) -> str | None:
+    """causes.csv: one row a layer, kind of inputs and cause; None where none was asked for."""
+    if "causes_samples" not in summary:
+        return None
+    rows = [row for layer in summary["layers"] for row in cause_rows(layer["causes"])]
+    return csv_text(list(COLUMNS), [[row[name] for name in COLUMNS] for row in rows])
 
 
 def run_json(summary: Summary) -> str:

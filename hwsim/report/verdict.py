@@ -37,6 +37,40 @@ def verdict(summary: Summary) -> Verdict:
     return Verdict(_level(summary, changed), headline, sentences)
 
 
+def page_verdict(summary: Summary) -> Verdict:
+    """The same, with what the page has room for: worst layers, and who waits for memory."""
+    found = verdict(summary)
+    more = [*_worst(summary["layers"]), *_bandwidth(summary)]
+    return Verdict(found.level, found.headline, [*found.sentences, *more])
+
+
+def _worst(layers: list[Layer]) -> list[str]:
+    """The layers furthest from the float reference."""
+    known = [x for x in layers if x["error"] is not None and x["error"]["sqnr_db"] is not None]
+    if len(layers) < 2 or not known:
+        return []
+    worst = sorted(known, key=lambda layer: float(layer["error"]["sqnr_db"]))[:3]
+    named = [f"{words.printable(x['name'])} ({words.decibel(x['error'])})" for x in worst]
+    return [f"Furthest from the float reference: {words.listing(named)}."]
+
+
+def _bandwidth(summary: Summary) -> list[str]:
+    """Layers that the memory holds up, most stalled first."""
+    layers = [layer for layer in summary["layers"] if layer.get("memory")]
+    if not layers:
+        return []
+    bound = [layer for layer in layers if layer["memory"]["bound"] == "bandwidth"]
+    if not bound:
+        return ["No layer is bound by the memory's bandwidth."]
+    bound.sort(key=lambda layer: -(layer["stall_cycles"] or 0))
+    named = words.listing([words.printable(layer["name"]) for layer in bound[:3]])
+    more = " and others" if len(bound) > 3 else ""
+    return [
+        f"Bound by the memory's bandwidth: {words.several(len(bound), 'layer')} of {len(layers)} "
+        f"({named}{more})."
+    ]
+
+
 def _level(summary: Summary, changed: int) -> Literal["good", "warn", "bad"]:
     accuracy = summary["accuracy"]
     if changed == 0:

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import io
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from vcd import VCDWriter
-from vcd.writer import Variable
 
 from hwsim.array.trace import RegisterTrace
 from hwsim.report.files import write_file
+from hwsim.vectors.waves import Signal, vcd_text
 
 
 def scope(register: str, row: int, col: int) -> str:
@@ -33,30 +31,14 @@ def write_waveform(path: Path, trace: RegisterTrace) -> None:
     as ``value`` in ``array.unit_<c>.tree_<level>.node_<i>``; two's complement, at the registers'
     widths. ``array.cycle`` is the compute clock since the layer's start.
     """
-    text = io.StringIO()
     clocks = [int(clock) for clock in trace.clock]
-    undated = "left out: equal runs write equal bytes"
-    with VCDWriter(text, timescale="1 ns", date=undated, init_timestamp=clocks[0]) as writer:
-        cycle = writer.register_var("array", "cycle", "integer", 64, clocks[0])
-        variables = {
-            (name, row, col): register_signal(writer, trace, name, row, col)
-            for name, content in trace.registers.items()
-            for row, col in np.ndindex(content.shape[1:])
-        }
-        for i, clock in enumerate(clocks[1:], 1):
-            writer.change(cycle, clock, clock)
-            for name, content in trace.registers.items():
-                for row, col in np.argwhere(content[i] != content[i - 1]).tolist():
-                    value = int(content[i, row, col])
-                    writer.change(variables[name, row, col], clock, value)
-        writer.close(clocks[-1] + 1)
-    write_file(path, text.getvalue().encode("ascii"))
+    signals = [Signal("array", "cycle", 64, clocks, "integer"), *register_signals(trace)]
+    write_file(path, vcd_text(signals, clocks, clocks[-1] + 1).encode("ascii"))
 
 
-def register_signal(
-    writer: VCDWriter, trace: RegisterTrace, name: str, row: int, col: int
-) -> Variable[Any]:
-    """Declare one register, with its content after the window's first clock."""
-    signal = "value" if name.startswith("tree_") else name
-    first = int(trace.registers[name][0, row, col])
-    return writer.register_var(scope(name, row, col), signal, "wire", trace.bits[name], first)
+def register_signals(trace: RegisterTrace) -> Iterator[Signal]:
+    """Every register, by its PE or node."""
+    for name, content in trace.registers.items():
+        signal = "value" if name.startswith("tree_") else name
+        for row, col in np.ndindex(content.shape[1:]):
+            yield Signal(scope(name, row, col), signal, trace.bits[name], content[:, row, col])

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from hwsim.analysis.error import HISTOGRAM_EDGES, compare, top1
+from hwsim.analysis.error import BLOCK, HISTOGRAM_EDGES, compare, histogram, top1
 from hwsim.arith.formats import IntFormat
 from hwsim.network.graph import Tensor
 
@@ -67,6 +67,16 @@ def test_figures_equal_their_definitions(codes, reference, clipped):
         found = getattr(figures, name)
         # logarithms and square roots of float64
         assert found is value is None or found == pytest.approx(value, rel=1e-12, abs=1e-12), name
+
+
+def test_histogram_counts_every_block_and_gives_an_edge_to_the_bin_above():
+    edges = HISTOGRAM_EDGES
+    near = np.concatenate([edges, np.nextafter(edges, -np.inf), [-np.inf, np.inf]])
+    far = np.random.default_rng(2).normal(0, 5, 2 * BLOCK + 1 - near.size)
+    difference = np.concatenate([near, far]).reshape(-1, 1)
+    all_edges = np.concatenate([[-np.inf], edges, [np.inf]])
+    assert histogram(difference).tolist() == np.histogram(difference, all_edges)[0].tolist()
+    assert histogram(near).tolist() == [2] * 19
 
 
 def test_no_signal_gives_null():

@@ -1,5 +1,6 @@
 """hwsim run and hwsim report: what they write, print, and end with."""
 
+import csv
 import json
 import re
 import shlex
@@ -155,3 +156,32 @@ def test_a_model_that_is_not_there_is_refused_with_a_near_name():
     result = hwsim("run", "digts")
     line = "hwsim: model = digts: must be a file or one of: digits, seed_conv; perhaps digits\n"
     assert (result.exit_code, result.stderr) == (2, line)
+
+
+def test_error_by_cause_is_in_the_summary_and_in_a_table(tmp_path):
+    words = ["run", "digits", "--limit", "3", "--causes", "2", "-q", "--out", str(tmp_path / "a")]
+    assert hwsim(*words).exit_code == 0
+    summary = json.loads((tmp_path / "a" / "summary.json").read_text())
+    assert summary["causes_samples"] == 2
+    assert 0 < len(summary["changes"]) <= 3
+    gains = [change["gain"] for change in summary["changes"]]
+    assert gains == sorted(gains, reverse=True)
+    with open(tmp_path / "a" / "causes.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    for layer in summary["layers"]:
+        for inputs, part in (("true", "alone"), ("network", "accumulated")):
+            causes = layer["causes"][part]["causes"]
+            assert layer["causes"][part]["outputs"] == 2 * np.prod(layer["shape"])
+            own = [r for r in rows if (r["layer"], r["inputs"]) == (layer["name"], inputs)]
+            assert [float(row["share"]) for row in own] == [cause["share"] for cause in causes]
+    assert "causes" not in (tmp_path / "a" / "layers.csv").read_text()
+
+
+def test_error_by_cause_is_of_32_images_unless_told_and_absent_unless_asked_for(tmp_path):
+    words = ["run", "seed_conv", "--limit", "1", "--out", str(tmp_path / "a"), "--format", "json"]
+    plain = json.loads(hwsim(*words).stdout)
+    assert not {"causes_samples", "changes"} & plain.keys()
+    assert not (tmp_path / "a" / "causes.csv").exists()
+    asked = json.loads(hwsim(*words, "--data", "random", "--limit", "40", "--causes").stdout)
+    assert asked["causes_samples"] == 32
+    assert hwsim(*words, "--causes", "0").exit_code == 2

@@ -168,3 +168,44 @@ def test_a_layer_that_is_not_there_is_refused_with_a_near_name():
 def test_bounds_without_data_has_no_use_for_options_of_data():
     result = hwsim("bounds", "--limit", "3")
     assert (result.exit_code, result.stderr) == (2, "--limit: value = 3: must go with --data\n")
+
+
+def test_bounds_of_several_networks_end_with_what_all_need():
+    words = ["bounds", "digits", "seed_conv", "--k", "1152"]
+    rows = json.loads(hwsim(*words, "--format", "json").stdout)
+    assert [row["model"] for row in rows] == [
+        *["digits"] * 5,
+        "seed_conv",
+        "not trained yet",
+        "all",
+    ]
+    assert rows[-1]["width"]["weight_bits"] == max(r["width"]["weight_bits"] for r in rows[:-1])
+    lines = hwsim(*words).stdout.splitlines()
+    assert [line for line in lines if line in ("digits", "seed_conv", "all of them")] == [
+        "digits", "seed_conv", "all of them",
+    ]  # fmt: skip
+    assert lines[-1] == "accumulator: 27 bits, for not trained yet: K = 1152"
+    assert "accumulator: 22 bits, for digits: conv4" in hwsim(*words[:3]).stdout
+    assert hwsim("bounds", "digits", "digits").stdout == hwsim("bounds").stdout
+
+
+def test_bounds_of_what_is_not_trained_yet_need_no_model():
+    words = ["bounds", "--k", "9,1152", "--zero-points", "none", "--bias-bits", "20"]
+    rows = json.loads(hwsim(*words, "--hw", "edge_os_16x16", "--format", "json").stdout)
+    assert [(row["name"], row["k"]) for row in rows] == [("K = 9", 9), ("K = 1152", 1152)]
+    assert rows[1]["width"]["type_bits"] == 26  # 1152 * 128 * 128 + 2**19
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--bias-bits", "3"], "--bias-bits: value = 3: must go with --k"),
+        (["--zero-points", "both"], "--zero-points: value = both: must go with --k"),
+        (["--k", "9", "--data", "digits"], "--data: models = none: must be one: "),
+        (["digits", "seed_conv", "--data", "digits"], "--data: models = digits, seed_conv: must"),
+    ],
+)
+def test_bounds_refuse_options_that_would_do_nothing(words, message):
+    result = hwsim("bounds", *words)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr.startswith(message)

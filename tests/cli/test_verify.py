@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -88,6 +89,27 @@ def test_a_dump_of_another_rounding_names_it(dump, tmp_path):
         verify(tmp_path / "other.npz", "--set", "requantize.default.rounding=half_up").exit_code
         == 0
     )
+
+
+def test_a_dump_with_a_known_mistake_names_it_with_its_evidence(tmp_path):
+    graph, data = models.load("digits")
+    layers = {node.name: node.layer for node in graph.mac_nodes}
+    bare = replace(layers["dw2"], bias=0 * layers["dw2"].bias)
+    nodes = tuple(replace(n, layer=bare) if n.name == "dw2" else n for n in graph.nodes)
+    codes = {graph.inputs[0]: data.X[:4]}
+    np.savez(
+        tmp_path / "bare.npz",
+        **network_run.run(replace(graph, nodes=nodes), hardware.load(MACHINE), codes).codes,
+    )
+    result = verify(tmp_path / "bare.npz", "-o", str(tmp_path / "c.json"))
+    assert result.exit_code == 1
+    (block,) = re.findall(
+        r"^Mistakes that look like this at dw2:\n((?:  .*\n)+)", result.stdout, re.M
+    )
+    assert block.startswith("  bias: it is dropped\n    explains ")
+    assert max(map(len, block.splitlines())) <= 100
+    (finding, *_) = json.loads((tmp_path / "c.json").read_text())["findings"]
+    assert (finding["cause"], finding["score"]) == ("bias", 1.0)
 
 
 def test_the_certificate_says_what_was_compared_with_what(dump):

@@ -222,6 +222,60 @@ def hostile() -> Run:
     return run(layers, rng, model=HOSTILE, command=f"hwsim run '{HOSTILE}'")
 
 
+def with_memory() -> Run:
+    summary, details = nine_with_overflow()
+    summary["machine"]["memory"] = {
+        "activation_kib": 4, "weight_kib": 8, "output_kib": 4, "bytes_per_cycle": 8,
+        "double_buffered": True,
+    }  # fmt: skip
+    for i, record in enumerate(summary["layers"]):
+        moved = 2000 * 4**i
+        record["memory"] = {
+            "fetched_bytes": moved - 500, "written_bytes": 500,
+            "macs_per_byte": record["macs"] / moved, "stalled_folds": i % 2,
+            "largest_fold_stall": 100 * (i % 2), "bound": "bandwidth" if i > 5 else "compute",
+        }  # fmt: skip
+    return summary, details
+
+
+CAUSES = ("weight_quantization", "inherited", "overflow_persistent", "output_quantization")
+
+
+def decomposition(shares: list[float]) -> dict[str, Any]:
+    return {
+        "outputs": 1000,
+        "rms_lsb": 0.6,
+        "causes": [
+            {
+                "cause": cause, "share": share, "share_least": share - 0.1,
+                "share_largest": share + 0.1, "mean_lsb": -0.01, "rms_lsb": 0.3,
+            }
+            for cause, share in zip(CAUSES, shares, strict=True)
+            if share
+        ],
+    }  # fmt: skip
+
+
+def with_causes() -> Run:
+    summary, details = nine_with_overflow()
+    for i, record in enumerate(summary["layers"]):
+        accumulated = [0.5, 0.25, 0.5, -0.25] if i else [0.25, 0.0, 0.25, 0.5]
+        record["causes"] = {
+            "name": record["name"], "op": record["op"], "trained_parameters": True,
+            "alone": decomposition([0.5, 0.0, 0.0, 0.5] if i != 3 else [0.0, 0.0, 0.0, 0.0]),
+            "accumulated": decomposition(accumulated),
+        }  # fmt: skip
+    summary["causes_samples"] = 32
+    summary["changes"] = [
+        {
+            "change": "weights", "layer": None, "words": "finer weights in every layer",
+            "rms_lsb": 0.5, "rms_lsb_before": 1.0, "top1": None, "top1_before": None,
+            "gain": 0.75, "evidence": "output error from 1.000 to 0.500 LSB rms",
+        }
+    ]  # fmt: skip
+    return summary, details
+
+
 def no_layers() -> Run:
     rng = np.random.default_rng(10)
     return run([], rng)
@@ -231,6 +285,6 @@ RUNS = {
     make.__name__: make
     for make in (
         one_layer, nine_with_overflow, runtime, many_layers, without_labels, empty_sum,
-        all_overflow, exact, hostile, no_layers,
+        all_overflow, exact, hostile, no_layers, with_memory, with_causes,
     )
 }  # fmt: skip

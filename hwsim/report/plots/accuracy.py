@@ -2,25 +2,39 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
+from typing import Any, NamedTuple
 
 from hwsim.report import words
-from hwsim.report.plots.figure import BLUE, GREY, ORANGE, legend, note, rows_figure, styled
+from hwsim.report.drawing.panels import Column, Key, Panel, rows_drawing
+from hwsim.report.drawing.scale import Scale, linear
+from hwsim.report.drawing.shapes import (
+    BLUE,
+    GREY,
+    ORANGE,
+    RAIL,
+    SOFT,
+    Drawing,
+    Label,
+    Line,
+    Mark,
+    MarkShape,
+)
 from hwsim.report.plots.numbers import Arrays, Numbers, Plot
 from hwsim.report.words import Summary
 
 _COLUMNS = ("index", "layer", "accumulated_db", "isolated_db", "accumulated", "isolated")
-_MARKS: dict[str, dict[str, Any]] = {  # nested sizes, so that equal values show
-    "accumulated": {"color": BLUE, "marker": "o", "markersize": 8},
-    "isolated": {"color": ORANGE, "marker": "D", "markersize": 4.5},
-}
-_LABELS = {
-    "accumulated": "accumulated: whole network up to here",
-    "isolated": "isolated: this layer alone, true inputs",
+
+
+class _Kind(NamedTuple):
+    color: str
+    shape: MarkShape
+    size: float  # nested, so that equal values show
+    text: str
+
+
+_MARKS = {
+    "accumulated": _Kind(BLUE, "circle", 12, "accumulated: whole network up to here"),
+    "isolated": _Kind(ORANGE, "diamond", 7, "isolated: this layer alone, true inputs"),
 }
 
 
@@ -44,53 +58,45 @@ def _state(error: dict[str, Any] | None) -> str:
     return "" if error["sqnr_db"] is not None else words.decibel(error)
 
 
-@styled
-def _draw(numbers: Numbers) -> Figure:
-    figure, (axes,) = rows_figure(numbers.layers(), [""])
-    pairs = [numbers.column(f"{name}_db") for name in _MARKS]
-    for row, pair in enumerate(zip(*pairs, strict=True)):
+def _draw(numbers: Numbers) -> Drawing:
+    pairs = list(zip(*(numbers.column(f"{name}_db") for name in _MARKS), strict=True))
+    scale = _scale([x for pair in pairs for x in pair if x is not None])
+    column = Column("", scale, "SQNR against the float reference, dB (further right is better)")
+    legend = [Key(kind.shape, kind.color, kind.text) for kind in _MARKS.values()]
+    drawing, (panel,) = rows_drawing(numbers.layers(), [column], legend)
+    if scale.lo < 0:
+        drawing.add(Line(((panel.x(0), panel.top), (panel.x(0), panel.bottom)), GREY))
+    names = list(numbers.layers().values())
+    for row, pair in enumerate(pairs):
+        y = panel.y(row)
         if None not in pair:
-            axes.plot(pair, [row, row], color="#c8c8c8", linewidth=2, zorder=2)
-    for name, mark in _MARKS.items():
-        points = [(x, y) for y, x in enumerate(numbers.column(f"{name}_db")) if x is not None]
-        axes.plot(
-            [x for x, _ in points], [y for _, y in points], linestyle="", gid=name, zorder=3, **mark
-        )
-    _limits(axes, [x for column in pairs for x in column if x is not None])
-    _states(axes, numbers)
-    axes.set_xlabel("SQNR against the float reference, dB (further right is better)")
-    legend(
-        figure,
-        [Line2D([], [], linestyle="", label=_LABELS[name], **_MARKS[name]) for name in _MARKS],
-    )
-    return figure
+            drawing.add(Line(((panel.x(pair[0]), y), (panel.x(pair[1]), y)), RAIL, 2))
+        for (name, kind), value in zip(_MARKS.items(), pair, strict=True):
+            if value is not None:
+                hint = f"{words.printable(names[row])}, {name}: {value:.2f} dB"
+                drawing.add(Mark(panel.x(value), y, kind.shape, kind.size, kind.color, hint, name))
+    _states(panel, numbers)
+    return drawing
 
 
-def _limits(axes: Axes, values: list[float]) -> None:
+def _scale(values: list[float]) -> Scale:
     """Zero is where the error is as strong as the signal."""
     if not values:
-        axes.set_xlim(0, 1)
-        axes.set_xticks([])
-        return
+        return Scale(0, 1)
     low, high = min(0.0, *values), max(10.0, *values)
-    axes.set_xlim(low - 0.03 * (high - low), high + 0.05 * (high - low))
-    if low < 0:
-        axes.axvline(0, color=GREY, linewidth=1)
+    return linear(low - 0.03 * (high - low), high + 0.05 * (high - low))
 
 
-def _states(axes: Axes, numbers: Numbers) -> None:
+def _states(panel: Panel, numbers: Numbers) -> None:
     """Words where there is no number: at the right end, the better one."""
     both = list(zip(numbers.column("accumulated"), numbers.column("isolated"), strict=True))
     if all(pair == ("exact", "exact") for pair in both):
-        note(axes, "Every layer equals its float reference exactly.")
+        panel.note("Every layer equals its float reference exactly.")
         return
     for row, pair in enumerate(both):
         if any(pair):
             text = pair[0] if pair[0] == pair[1] else _both(pair)
-            axes.text(
-                0.995, row, text, transform=axes.get_yaxis_transform(), ha="right", va="center",
-                fontsize=8, color="#333333",
-            )  # fmt: skip
+            panel.drawing.add(Label(panel.right - 4, panel.y(row), text, 11, SOFT, "end"))
 
 
 def _both(pair: tuple[str, str]) -> str:

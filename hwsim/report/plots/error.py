@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
-import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.colors import LogNorm
-from matplotlib.figure import Figure
+import math
 
-from hwsim.report.plots.figure import BLUE, GREY, ORANGE, rows_figure, styled
+from hwsim.report import words
+from hwsim.report.drawing.panels import ROW, Column, rows_drawing
+from hwsim.report.drawing.scale import MINUS, Scale, linear
+from hwsim.report.drawing.shapes import (
+    BLACK,
+    BLUE,
+    GREY,
+    ORANGE,
+    WHITE,
+    Box,
+    Dots,
+    Drawing,
+    Label,
+    Line,
+    Point,
+    shade,
+)
 from hwsim.report.plots.numbers import Arrays, Numbers, Plot, detail
 from hwsim.report.words import Summary
 
@@ -15,6 +28,7 @@ BINS = ("< -8.5", *map(str, range(-8, 9)), "> 8.5")
 _COLUMNS = ("index", "layer", *BINS)
 _CHANNEL_COLUMNS = ("index", "layer", "channel", "mean_lsb")
 _LEAST = 1e-6  # share below which a cell is as pale as can be
+_FAR = 20  # LSB; means beyond it call for a logarithmic axis
 
 
 def _histogram_numbers(summary: Summary, details: Arrays) -> Numbers:
@@ -27,38 +41,34 @@ def _histogram_numbers(summary: Summary, details: Arrays) -> Numbers:
     return Numbers(_COLUMNS, rows)
 
 
-@styled
-def _draw_histogram(numbers: Numbers) -> Figure:
-    figure, (axes,) = rows_figure(numbers.layers(), [""])
-    counts = np.array([row[2:] for row in numbers.rows], np.float64)
-    share = counts / counts.sum(axis=1, keepdims=True)
-    axes.grid(False)
-    axes.imshow(
-        np.maximum(share, _LEAST), aspect="auto", cmap="Blues", norm=LogNorm(_LEAST, 1),
-        interpolation="nearest", zorder=1,
-    )  # fmt: skip
-    for row, col in zip(*np.nonzero(counts), strict=True):
-        value = share[row, col]
-        axes.text(
-            col, row, _percent(value), ha="center", va="center", fontsize=7,
-            color="white" if value > 0.03 else "black", in_layout=False,
-        )  # fmt: skip
-    for row in range(1, len(share)):
-        axes.axhline(row - 0.5, color="white", linewidth=1.2)
-    for edge in (0.5, len(BINS) - 1.5):
-        axes.axvline(edge, color=GREY, linewidth=0.8, linestyle=":")
+def _draw_histogram(numbers: Numbers) -> Drawing:
+    texts = [f"<{MINUS}8½", *(_signed(int(x)) for x in BINS[1:-1]), ">8½"]
+    scale = Scale(-0.5, len(BINS) - 0.5, tuple(enumerate(texts)))
+    axis = "accumulated error against the float reference, LSB (cells: % of outputs)"
+    drawing, (panel,) = rows_drawing(numbers.layers(), [Column("", scale, axis)])
+    drawing.add(Box(panel.left, panel.top, panel.width, panel.height, WHITE))
+    wide = panel.width / len(BINS)
+    for row, (_, name, *counts) in enumerate(numbers.rows):
+        y, total = panel.y(row), sum(counts)
+        for at, count in enumerate(counts):
+            if count:
+                share = count / total
+                depth = 1 - math.log(max(share, _LEAST)) / math.log(_LEAST)
+                hint = f"{words.printable(name)}, {texts[at]} LSB: {words.count(count)} outputs"
+                place = (panel.x(at) - wide / 2, y - ROW / 2 + 1, wide, ROW - 2)
+                color = WHITE if depth > 0.6 else BLACK
+                text = Label(panel.x(at), y, _percent(share), 10, color, "middle", hint=hint)
+                drawing.add(Box(*place, shade(depth), hint, "cell"), text)
     middle = len(BINS) // 2
-    for edge in (middle - 0.5, middle + 0.5):
-        axes.axvline(edge, color=GREY, linewidth=0.8)
-    ticks = ["<\N{MINUS SIGN}8½", *(_signed(int(x)) for x in BINS[1:-1]), ">8½"]
-    axes.set_xticks(range(len(BINS)), ticks)
-    axes.set_xlabel("accumulated error against the float reference, LSB (cells: % of outputs)")
-    return figure
+    for edge in (0.5, middle - 0.5, middle + 0.5, len(BINS) - 1.5):
+        ends = ((panel.x(edge), panel.top), (panel.x(edge), panel.bottom))
+        drawing.add(Line(ends, GREY, 1, dashed=abs(edge - middle) > 1))
+    return drawing
 
 
-def _signed(value: int) -> str:
+def _signed(value: float) -> str:
     """A number with a true minus, and a plus where it is positive."""
-    return "0" if value == 0 else f"{value:+d}".replace("-", "\N{MINUS SIGN}")
+    return "0" if value == 0 else f"{value:+g}".replace("-", MINUS)
 
 
 def _percent(share: float) -> str:
@@ -84,41 +94,47 @@ def _channel_numbers(summary: Summary, details: Arrays) -> Numbers:
     return Numbers(_CHANNEL_COLUMNS, rows)
 
 
-@styled
-def _draw_channels(numbers: Numbers) -> Figure:
-    figure, (axes,) = rows_figure(numbers.layers(), [""])
+def _draw_channels(numbers: Numbers) -> Drawing:
+    scale = _channel_scale(numbers.column("mean_lsb"))
+    axis = "mean error of a channel, LSB (orange: half an LSB and more)"
+    drawing, (panel,) = rows_drawing(numbers.layers(), [Column("", scale, axis)])
+    drawing.add(Line(((panel.x(0), panel.top), (panel.x(0), panel.bottom)), BLACK))
+    golden = 0.6180339887498949  # keeps neighbouring dots of one row apart
     for row, index in enumerate(numbers.layers()):
-        means = np.array(numbers.of_layer(index).column("mean_lsb"))
-        spread = _spread(len(means))
-        small = np.abs(means) < 0.5
-        for part, color in ((small, BLUE), (~small, ORANGE)):
-            axes.plot(
-                means[part], row + spread[part], linestyle="", marker="o", markersize=3.2,
-                color=color, alpha=0.75, markeredgewidth=0, zorder=3,
-            )  # fmt: skip
-    _channel_axis(axes, numbers.column("mean_lsb"))
-    return figure
+        channels = numbers.of_layer(index).rows
+        points: dict[str, dict[Point, None]] = {BLUE: {}, ORANGE: {}}
+        for _, _, channel, mean in channels:
+            y = panel.y(row) + ROW * 0.6 * ((channel * golden) % 1 - 0.5)
+            place = (round(panel.x(mean), 1), round(y, 1))
+            points[BLUE if abs(mean) < 0.5 else ORANGE][place] = None
+        farthest = max(channels, key=lambda entry: abs(entry[3]))
+        hint = (
+            f"{words.printable(farthest[1])}: {words.several(len(channels), 'channel')}, "
+            f"farthest is {farthest[2]} with {_signed(round(farthest[3], 3))} LSB"
+        )
+        for color, there in points.items():
+            if there:
+                drawing.add(Dots(tuple(there), 5, color, hint, f"means {index}"))
+    return drawing
 
 
-def _spread(count: int) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
-    """Heights that keep neighbouring dots of one row apart, the same in every run."""
-    golden = 0.6180339887498949
-    return np.asarray(((np.arange(count) * golden) % 1 - 0.5) * 0.6)
-
-
-def _channel_axis(axes: Axes, means: list[float]) -> None:
+def _channel_scale(means: list[float]) -> Scale:
     """Linear, or logarithmic beyond one LSB where channels are far off."""
     low, high = min(-1.0, *means), max(1.0, *means)
     reach = max(-low, high)
-    axes.axvline(0, color="black", linewidth=1)
-    if reach > 20:
-        axes.set_xscale("symlog", linthresh=1)
-        decades = [10**d for d in range(int(np.ceil(np.log10(reach))) + 1)]
-        ticks = [-x for x in reversed(decades)] + [0] + decades
-        axes.set_xticks(ticks, [_signed(x) for x in ticks])
-        axes.minorticks_off()
-    axes.set_xlim(1.15 * low, 1.15 * high)
-    axes.set_xlabel("mean error of a channel, LSB (orange: half an LSB and more)")
+    if reach <= _FAR:
+        return linear(1.15 * low, 1.15 * high, text=_signed)
+    decades = [10**d for d in range(math.ceil(math.log10(reach)) + 1)]
+    ticks = [float(x) for x in [-x for x in reversed(decades)] + [0] + decades]
+    shown = tuple((x, _signed(x)) for x in ticks if 1.15 * low <= x <= 1.15 * high)
+    return Scale(1.15 * low, 1.15 * high, shown, _symmetric_log)
+
+
+def _symmetric_log(value: float) -> float:
+    """Linear within one LSB, a decade a unit beyond."""
+    if abs(value) <= 1:
+        return value
+    return math.copysign(1 + math.log10(abs(value)), value)
 
 
 HISTOGRAM = Plot(

@@ -10,10 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hwsim.report.tables import csv_text
-from hwsim.report.words import Summary
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+    from hwsim.report.drawing.shapes import Drawing
 
 Arrays = dict[str, NDArray[Any]]
 
@@ -22,7 +21,7 @@ Arrays = dict[str, NDArray[Any]]
 class Numbers:
     """Columns and rows of one plot; ``None`` is an empty cell.
 
-    The first two columns are the layer's index and name.
+    Of plots with a row a layer, the first two columns are its index and name.
     """
 
     columns: tuple[str, ...]
@@ -58,8 +57,8 @@ class Plot:
     name: str
     title: str
     caption: str
-    numbers: Callable[[Summary, Arrays], Numbers]
-    draw: Callable[[Numbers], Figure]
+    numbers: Callable[..., Numbers]  # of a run's summary and details, or of a sweep
+    draw: Callable[[Numbers], Drawing]
 
 
 def detail(details: Arrays, index: int, name: str) -> NDArray[Any]:

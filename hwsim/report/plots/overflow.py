@@ -2,38 +2,39 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
-from matplotlib.patches import Patch
-from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
-
 from hwsim.report import words
-from hwsim.report.plots.figure import (
+from hwsim.report.drawing.panels import ROW, Column, Key, Panel, rows_drawing
+from hwsim.report.drawing.scale import Scale, count_label, linear, logarithmic
+from hwsim.report.drawing.shapes import (
     BLUE,
     GREEN,
     ORANGE,
     PURPLE,
+    RAIL,
     SKY,
+    SOFT,
     VERMILLION,
-    count_axis,
-    count_label,
-    legend,
-    note,
-    rows_figure,
-    styled,
-)  # fmt: skip
+    Box,
+    Drawing,
+    Label,
+    Line,
+    Mark,
+    MarkShape,
+)
 from hwsim.report.plots.numbers import Arrays, Numbers, Plot
 from hwsim.report.words import Summary
 
-_STAGE_COLORS = {"bias": PURPLE, "chain": SKY, "accumulator": BLUE, "requant": GREEN}
-_STAGE_MARKS = {"bias": "s", "chain": "^", "accumulator": "o", "requant": "D"}
-_CLASS_COLORS = {"persistent": VERMILLION, "transient": ORANGE}
-_CLASS_MARKS = {"persistent": "o", "transient": "D"}
-_COLUMNS = ("index", "layer", *words.STAGES, *_CLASS_COLORS)
+_Looks = dict[str, tuple[str, MarkShape]]
+_STAGES: _Looks = {
+    "bias": (PURPLE, "square"),
+    "chain": (SKY, "triangle"),
+    "accumulator": (BLUE, "circle"),
+    "requant": (GREEN, "diamond"),
+}
+_CLASSES: _Looks = {"persistent": (VERMILLION, "circle"), "transient": (ORANGE, "diamond")}
+_COLUMNS = ("index", "layer", *_STAGES, *_CLASSES)
 _LINEAR = 50  # above this ratio of largest to least, bars on a linear axis vanish
+_LOWEST = 0.7  # left end of a logarithmic axis, below a count of one
 
 
 def _numbers(summary: Summary, details: Arrays) -> Numbers:
@@ -42,94 +43,89 @@ def _numbers(summary: Summary, details: Arrays) -> Numbers:
     rows = []
     for i, layer in enumerate(summary["layers"]):
         overflow = layer["overflow"]
-        stages = [overflow["by_stage"][stage] for stage in words.STAGES]
+        stages = [overflow["by_stage"][stage] for stage in _STAGES]
         rows.append((i, layer["name"], *stages, overflow["persistent"], overflow["transient"]))
     return Numbers(_COLUMNS, rows)
 
 
-@styled
-def _draw(numbers: Numbers) -> Figure:
-    titles = ["Events by stage", "Sums affected"]
-    figure, (events, outputs) = rows_figure(numbers.layers(), titles)
-    if not any(any(row[2:]) for row in numbers.rows):
-        _nothing(events, "No overflow in any layer.")
-        _nothing(outputs, "No sum left its register.")
-    else:
-        handles = _panel(events, numbers, _STAGE_COLORS, _STAGE_MARKS)
-        handles += _panel(outputs, numbers, _CLASS_COLORS, _CLASS_MARKS)
-        legend(figure, handles, columns=6)
-    events.set_xlabel("stores that changed their value, all samples")
-    outputs.set_xlabel("sums with at least one event, all samples")
-    return figure
-
-
-def _panel(
-    axes: Axes, numbers: Numbers, colors: dict[str, str], marks: dict[str, str]
-) -> list[Any]:
-    """Stacked bars; where counts differ too much for them, one dot a kind on a log axis."""
-    kinds = [kind for kind in colors if any(numbers.column(kind))]
-    totals = [sum(counts) for counts in zip(*map(numbers.column, colors), strict=True)]
-    positive = [total for total in totals if total]
-    if not positive:
-        _nothing(axes, "No sum left its register.")
-        return []
-    if max(positive) <= _LINEAR * min(positive):
-        _bars(axes, numbers, {kind: colors[kind] for kind in kinds}, totals)
-        return [Patch(color=colors[kind], label=_word(kind)) for kind in kinds]
-    _dots(axes, numbers, kinds, colors, marks)
-    return [
-        Line2D([], [], linestyle="", marker=marks[kind], color=colors[kind], label=_word(kind))
-        for kind in kinds
+def _draw(numbers: Numbers) -> Drawing:
+    panels = [
+        ("Events by stage", _STAGES, "stores that changed their value, all samples"),
+        ("Sums affected", _CLASSES, "sums with at least one event, all samples"),
     ]
+    columns = [
+        Column(title, _scale(_totals(numbers, looks)), axis) for title, looks, axis in panels
+    ]
+    looks = _STAGES | _CLASSES
+    kinds = [kind for kind in looks if any(numbers.column(kind))]
+    legend = [Key(looks[kind][1], looks[kind][0], _word(kind)) for kind in kinds]
+    drawing, parts = rows_drawing(numbers.layers(), columns, legend)
+    if not kinds:
+        parts[0].note("No overflow in any layer.")
+        parts[1].note("No sum left its register.")
+        return drawing
+    for part, (_, own, _) in zip(parts, panels, strict=True):
+        _panel(part, numbers, {kind: own[kind] for kind in own if kind in kinds})
+    return drawing
 
 
-def _nothing(axes: Axes, text: str) -> None:
-    """Say in words that there is nothing to draw."""
-    axes.set_xlim(0, 1)
-    axes.set_xticks([0])
-    note(axes, text)
+def _totals(numbers: Numbers, looks: _Looks) -> list[int]:
+    return [sum(counts) for counts in zip(*map(numbers.column, looks), strict=True)]
 
 
 def _word(kind: str) -> str:
     return words.STAGE_WORDS.get(kind, kind)
 
 
-def _bars(axes: Axes, numbers: Numbers, colors: dict[str, str], totals: list[int]) -> None:
-    left = [0] * len(totals)
-    for kind, color in colors.items():
-        counts = numbers.column(kind)
-        axes.barh(range(len(counts)), counts, left=left, height=0.62, color=color, gid=kind)
-        left = [a + b for a, b in zip(left, counts, strict=True)]
-    for row, total in enumerate(totals):
-        text = f" {words.metric(total)}" if total else ""
-        axes.text(total, row, text, va="center", fontsize=8, color="#333333")
-    axes.set_xlim(0, max(totals) * 1.18)
-    count_axis(axes)
+def _scale(totals: list[int]) -> Scale:
+    """Linear for bars; logarithmic where counts differ too much for them."""
+    positive = [total for total in totals if total]
+    if not positive:
+        return Scale(0, 1, ((0, "0"),))
+    if max(positive) <= _LINEAR * min(positive):
+        return linear(0, max(positive) * 1.22, most=5, whole=True, text=count_label)
+    return logarithmic(_LOWEST, max(positive) * 14, count_label)
 
 
-def _dots(
-    axes: Axes, numbers: Numbers, kinds: list[str], colors: dict[str, str], marks: dict[str, str]
-) -> None:
-    axes.set_xscale("log")
-    largest = max(max(numbers.column(kind)) for kind in kinds)
-    axes.set_xlim(0.7, largest * 12)
-    for row, counts in enumerate(zip(*map(numbers.column, kinds), strict=True)):
-        if any(counts):
-            axes.plot([0.7, max(counts)], [row, row], color="#c8c8c8", linewidth=1.5, zorder=2)
-            axes.text(
-                max(counts) * 1.5, row, words.metric(sum(counts)), va="center", fontsize=8,
-                color="#333333",
-            )  # fmt: skip
-    for kind in kinds:
-        points = [(x, y) for y, x in enumerate(numbers.column(kind)) if x]
-        axes.plot(
-            [x for x, _ in points], [y for _, y in points], linestyle="", markersize=6, gid=kind,
-            color=colors[kind], marker=marks[kind], zorder=3,
-            markeredgecolor="white", markeredgewidth=0.6,
-        )  # fmt: skip
-    axes.xaxis.set_major_locator(LogLocator(numticks=6))
-    axes.xaxis.set_minor_locator(NullLocator())
-    axes.xaxis.set_major_formatter(FuncFormatter(count_label))
+def _panel(panel: Panel, numbers: Numbers, looks: _Looks) -> None:
+    """Stacked bars, or one mark a kind on a logarithmic axis."""
+    if not looks:
+        panel.note("No sum left its register.")
+        return
+    stacked = panel.scale.lo == 0
+    names = list(numbers.layers().values())
+    for row, counts in enumerate(zip(*map(numbers.column, looks), strict=True)):
+        kinds = {kind: count for kind, count in zip(looks, counts, strict=True) if count}
+        if not kinds:
+            continue
+        hints = {k: f"{words.printable(names[row])}, {_word(k)}: {n:,}" for k, n in kinds.items()}
+        draw = _bars if stacked else _marks
+        end = draw(panel, row, kinds, hints, looks)
+        text = words.metric(sum(kinds.values()))
+        panel.drawing.add(Label(end, panel.y(row), text, 11.5, SOFT))
+
+
+def _bars(
+    panel: Panel, row: int, kinds: dict[str, int], hints: dict[str, str], looks: _Looks
+) -> float:
+    start, y = 0, panel.y(row)
+    for kind, count in kinds.items():
+        x, end = panel.x(start), panel.x(start + count)
+        bar = Box(x, y - 0.31 * ROW, end - x, 0.62 * ROW, looks[kind][0], hints[kind], kind)
+        panel.drawing.add(bar)
+        start += count
+    return panel.x(start) + 5
+
+
+def _marks(
+    panel: Panel, row: int, kinds: dict[str, int], hints: dict[str, str], looks: _Looks
+) -> float:
+    end, y = panel.x(max(kinds.values())), panel.y(row)
+    panel.drawing.add(Line(((panel.left, y), (end, y)), RAIL, 1.5))
+    for kind, count in kinds.items():
+        color, shape = looks[kind]
+        panel.drawing.add(Mark(panel.x(count), y, shape, 9, color, hints[kind], kind))
+    return end + 9
 
 
 PLOT = Plot(

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
+from itertools import pairwise
 
-from hwsim.report.plots.figure import note, rows_figure, styled
+import numpy as np
+
+from hwsim.report import words
+from hwsim.report.drawing.panels import ROW, Column, Panel, rows_drawing
+from hwsim.report.drawing.scale import linear
+from hwsim.report.drawing.shapes import Box, Drawing, shade
 from hwsim.report.plots.numbers import Arrays, Numbers, Plot, detail
 from hwsim.report.words import Summary
 
@@ -29,38 +32,44 @@ def _numbers(summary: Summary, details: Arrays) -> Numbers:
     return Numbers(_COLUMNS, rows)
 
 
-@styled
-def _draw(numbers: Numbers) -> Figure:
-    titles = ["Along the sum", "Across output channels"]
-    figure, panels = rows_figure(numbers.layers(), titles)
-    for axes, axis in zip(panels, ("k", "channel"), strict=True):
-        _panel(axes, numbers, axis)
-    panels[0].set_xlabel("reduction step, % of K (bias at the left end)")
-    panels[1].set_xlabel("output channel, % of all channels")
-    return figure
+def _draw(numbers: Numbers) -> Drawing:
+    columns = [
+        Column("Along the sum", linear(0, 100), "reduction step, % of K (bias at the left end)"),
+        Column("Across output channels", linear(0, 100), "output channel, % of all channels"),
+    ]
+    drawing, panels = rows_drawing(numbers.layers(), columns)
+    for panel, axis in zip(panels, ("k", "channel"), strict=True):
+        for row, index in enumerate(numbers.layers()):
+            entries = [entry for entry in numbers.of_layer(index).rows if entry[2] == axis]
+            _strip(panel, row, entries)
+        if not numbers.rows:
+            panel.note("No overflow.")
+    return drawing
 
 
-def _panel(axes: Axes, numbers: Numbers, axis: str) -> None:
-    """One strip a layer: its events in bins of equal length."""
-    for row, index in enumerate(numbers.layers()):
-        points = [entry for entry in numbers.of_layer(index).rows if entry[2] == axis]
-        if not points:
-            continue
-        extent = max(points[0][4], 1)
-        bins = min(_BINS, extent)
-        share = np.zeros(bins)
-        for *_, position, _, events in points:
-            at = min(max(position, 0), extent - 1) * bins // extent
-            share[at] += events
-        share /= np.bincount(np.arange(extent) * bins // extent)  # a step, not a bin
-        edges = np.linspace(0, 100, bins + 1)
-        axes.pcolormesh(
-            edges, [row - 0.4, row + 0.4], share[None] / share.max(),
-            cmap="Blues", vmin=0, vmax=1, zorder=2,
-        )  # fmt: skip
-    axes.set_xlim(0, 100)
-    if not numbers.rows:
-        note(axes, "No overflow.")
+def _strip(panel: Panel, row: int, entries: list[tuple[int, str, str, int, int, int]]) -> None:
+    """One layer: its events in bins of equal length, darker where a step has more."""
+    if not entries:
+        return
+    extent = max(entries[0][4], 1)
+    bins = min(_BINS, extent)
+    counts = [0] * bins
+    for *_, position, _, events in entries:
+        counts[min(max(position, 0), extent - 1) * bins // extent] += events
+    firsts = [-(-at * extent // bins) for at in range(bins + 1)]
+    sizes = [b - a for a, b in pairwise(firsts)]
+    most = max(count / size for count, size in zip(counts, sizes, strict=True))
+    for at, (count, size) in enumerate(zip(counts, sizes, strict=True)):
+        if count:
+            left, right = panel.x(100 * at / bins), panel.x(100 * (at + 1) / bins)
+            last = f"..{firsts[at + 1] - 1}" if size > 1 else ""
+            hint = (
+                f"{words.printable(entries[0][1])}, {entries[0][2]} {firsts[at]}{last}: "
+                f"{words.several(count, 'event')}"
+            )
+            top = panel.y(row) - 0.4 * ROW
+            color = shade(count / size / most)
+            panel.drawing.add(Box(left, top, right - left, 0.8 * ROW, color, hint, entries[0][2]))
 
 
 PLOT = Plot(

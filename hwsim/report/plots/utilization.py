@@ -1,12 +1,11 @@
-"""How busy the PEs are, and where the clocks go."""
+"""How busy the array is, and where the clocks go."""
 
 from __future__ import annotations
 
-from matplotlib.figure import Figure
-from matplotlib.patches import Patch
-
 from hwsim.report import words
-from hwsim.report.plots.figure import BLUE, GREY, SKY, legend, rows_figure, styled
+from hwsim.report.drawing.panels import Column, Key, rows_drawing
+from hwsim.report.drawing.scale import linear
+from hwsim.report.drawing.shapes import BLUE, SKY, SOFT, WHITE, Drawing, Label
 from hwsim.report.plots.numbers import Arrays, Numbers, Plot
 from hwsim.report.words import Summary
 
@@ -28,46 +27,36 @@ def _numbers(summary: Summary, details: Arrays) -> Numbers:
     return Numbers(_COLUMNS, rows)
 
 
-@styled
-def _draw(numbers: Numbers) -> Figure:
-    titles = ["PEs doing useful work", "Clocks spent"]
-    figure, (busy, clocks) = rows_figure(numbers.layers(), titles)
-    rows = range(len(numbers.rows))
-    use = [100 * share for share in numbers.column("utilization")]
-    busy.barh(rows, use, height=0.62, color=BLUE, gid="utilization")
-    for row, value in zip(rows, use, strict=True):
-        inside = value > 85
-        busy.text(
-            value - 1.5 if inside else value + 1.5, row, f"{value:.1f} %", va="center", fontsize=8,
-            ha="right" if inside else "left", color="white" if inside else "#333333",
-        )  # fmt: skip
-    busy.set_xlim(0, 100)
-    busy.set_xlabel("utilization, % of PE clocks")
-    compute, stall = _shares(numbers)
-    clocks.barh(rows, compute, height=0.62, color=BLUE)
-    clocks.barh(rows, stall, height=0.62, left=compute, color=SKY, hatch="////", edgecolor="white")
-    for row, a, b, cycles in zip(rows, compute, stall, numbers.column("cycles"), strict=True):
-        total = cycles + numbers.column("stall_cycles")[row]
-        text = f" {words.percent((a + b) / 100)} · {words.metric(total)}"
-        clocks.text(a + b, row, text, va="center", fontsize=8, color="#333333")
-    longest = max([a + b for a, b in zip(compute, stall, strict=True)], default=0)
-    clocks.set_xlim(0, longest * 1.45 or 1)
-    clocks.set_xlabel("share of the network's clocks, %")
-    if any(stall):
-        legend(
-            figure,
-            [Patch(color=BLUE, label="computing"),
-             Patch(facecolor=SKY, hatch="////", edgecolor="white", label="waiting for memory")],
-        )  # fmt: skip
-    clocks.spines["bottom"].set_color(GREY)
-    return figure
-
-
-def _shares(numbers: Numbers) -> tuple[list[float], list[float]]:
-    """Compute and stall clocks of each layer, in % of all."""
+def _draw(numbers: Numbers) -> Drawing:
     cycles, stalls = numbers.column("cycles"), numbers.column("stall_cycles")
     total = sum(cycles) + sum(stalls) or 1
-    return [100 * c / total for c in cycles], [100 * s / total for s in stalls]
+    longest = max(a + b for a, b in zip(cycles, stalls, strict=True)) * 100 / total
+    columns = [
+        Column("PEs doing useful work", linear(0, 100), "utilization, % of PE clocks"),
+        Column(
+            "Clocks spent",
+            linear(0, longest * 1.5 or 1, most=6),
+            "share of the network's clocks, %",
+        ),
+    ]
+    legend = [Key("box", BLUE, "computing"), Key("box", SKY, "waiting for memory")]
+    shown = legend if any(stalls) else []
+    drawing, (busy, clocks) = rows_drawing(numbers.layers(), columns, shown)
+    for row, (_, name, share, compute, stall, part) in enumerate(numbers.rows):
+        use, who, y = 100 * share, words.printable(name), busy.y(row)
+        hint = f"{who}: {words.percent(share)} of the PE clocks do useful work"
+        busy.bar(row, 0, use, BLUE, hint=hint, key="utilization")
+        inside = use > 85
+        at = busy.x(use) + (-6 if inside else 6)
+        color = WHITE if inside else SOFT
+        drawing.add(Label(at, y, f"{use:.1f} %", 11.5, color, "end" if inside else "start"))
+        first = 100 * compute / total
+        hint = f"{who}: {compute:,} clocks computing, {stall:,} waiting"
+        clocks.bar(row, 0, first, BLUE, hint=hint, key="computing")
+        clocks.bar(row, first, first + 100 * stall / total, SKY, hint=hint, key="waiting")
+        text = f"{words.percent(part)} · {words.metric(compute + stall)}"
+        drawing.add(Label(clocks.x(100 * part) + 6, y, text, 11.5, SOFT))
+    return drawing
 
 
 PLOT = Plot(

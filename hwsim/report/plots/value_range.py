@@ -2,21 +2,34 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
-from matplotlib.patches import Patch
 from numpy.typing import NDArray
 
 from hwsim.arith.formats import IntFormat
-from hwsim.report.plots.figure import BLACK, BLUE, SKY, VERMILLION, legend, rows_figure, styled
+from hwsim.report import words
+from hwsim.report.drawing.panels import ROW, Column, Key, Panel, rows_drawing
+from hwsim.report.drawing.scale import Scale
+from hwsim.report.drawing.shapes import (
+    BLACK,
+    BLUE,
+    SKY,
+    VERMILLION,
+    WHITE,
+    Area,
+    Box,
+    Drawing,
+    Line,
+)
 from hwsim.report.plots.numbers import Arrays, Numbers, Plot, detail
 from hwsim.report.words import Summary
 
+Reals = NDArray[np.float64]
 _RANGES = ("partial_lo", "partial_hi", "final_lo", "final_hi")
 _COLUMNS = ("index", "layer", "channel", *_RANGES, "register_lo", "register_hi")
 _HEIGHT = 0.84  # of a row, for all its channels
+_BANDS = 22  # a row is so many pixels high: more channels than that share one
 _LEAST = 0.06  # width of a single value, so that it still shows
 
 
@@ -34,7 +47,7 @@ def _numbers(summary: Summary, details: Arrays) -> Numbers:
     return Numbers(_COLUMNS, rows)
 
 
-def signed_log2(values: list[int] | NDArray[np.int64], linear_bits: int) -> NDArray[np.float64]:
+def signed_log2(values: list[int] | NDArray[np.int64], linear_bits: int) -> Reals:
     """Bits beyond ``2**linear_bits``, signed; linear inside, so that 0 has a place.
 
     ::
@@ -60,56 +73,77 @@ def _linear_bits(numbers: Numbers) -> int:
     return max(min(bits, default=0) - 6, 0)
 
 
-@styled
-def _draw(numbers: Numbers) -> Figure:
-    figure, (axes,) = rows_figure(numbers.layers(), [""])
+def _draw(numbers: Numbers) -> Drawing:
     linear_bits = _linear_bits(numbers)
-    for row, index in enumerate(numbers.layers()):
-        _silhouette(axes, numbers.of_layer(index), row, linear_bits)
-    axes.axvline(0, color="white", linewidth=1, zorder=3)
     everything = [value for name in _COLUMNS[3:] for value in numbers.column(name)]
     reach = float(np.abs(signed_log2(everything, linear_bits)).max())
-    axes.set_xlim(-reach - 0.6, reach + 0.6)
-    step = max(1, int(np.ceil(reach / 9)))
-    powers = range(1, int(reach) + 2, step)
-    ticks = [-p for p in reversed(powers)] + [0] + list(powers)
-    axes.set_xticks(ticks, [_power(tick, linear_bits) for tick in ticks])
-    axes.set_xlabel("exact value of the accumulator, logarithmic on both sides of 0")
-    legend(
-        figure,
-        [Line2D([], [], color=BLACK, linewidth=2, label="limits of the register"),
-         Patch(color=SKY, label="partial sums"), Patch(color=BLUE, label="final sums"),
-         Patch(color=VERMILLION, label="out of range")],
-    )  # fmt: skip
-    return figure
+    powers = range(1, int(reach) + 2, max(1, math.ceil(reach / 9)))
+    ticks = [-power for power in reversed(powers)] + [0] + list(powers)
+    shown = tuple((tick, _power(tick, linear_bits)) for tick in ticks if abs(tick) <= reach + 0.6)
+    scale = Scale(-reach - 0.6, reach + 0.6, shown)
+    axis = "exact value of the accumulator, logarithmic on both sides of 0"
+    legend = [
+        Key("bar", BLACK, "limits of the register"),
+        Key("box", SKY, "partial sums"),
+        Key("box", BLUE, "final sums"),
+        Key("box", VERMILLION, "out of range"),
+    ]
+    drawing, (panel,) = rows_drawing(numbers.layers(), [Column("", scale, axis)], legend)
+    for row, index in enumerate(numbers.layers()):
+        _silhouette(panel, numbers.of_layer(index), row, linear_bits)
+    drawing.add(Line(((panel.x(0), panel.top), (panel.x(0), panel.bottom)), WHITE))
+    return drawing
 
 
-def _silhouette(axes: Axes, numbers: Numbers, row: int, linear_bits: int) -> None:
+def _silhouette(panel: Panel, numbers: Numbers, row: int, linear_bits: int) -> None:
     """A layer's channels as thin bars on top of each other, the widest on top."""
     values = {name: signed_log2(numbers.column(name), linear_bits) for name in _COLUMNS[3:]}
     order = np.argsort(-(values["partial_hi"] - values["partial_lo"]), kind="stable")
-    values = {name: column[order] for name, column in values.items()}
-    lo_limit, hi_limit = values["register_lo"][0], values["register_hi"][0]
-    edges = row - _HEIGHT / 2 + _HEIGHT / len(order) * np.arange(len(order) + 1)
-    heights = np.repeat(edges, 2)[1:-1]
-    lo, hi = values["partial_lo"], values["partial_hi"]
-    bands = (
-        (SKY, "partial", lo, np.maximum(hi, lo + _LEAST)),
-        (
-            BLUE,
-            "final",
-            values["final_lo"],
-            np.maximum(values["final_hi"], values["final_lo"] + _LEAST),
-        ),
-        (VERMILLION, "below", lo, np.clip(hi, lo, np.maximum(lo, lo_limit))),
-        (VERMILLION, "above", np.clip(lo, np.minimum(hi, hi_limit), hi), hi),
+    starts = np.unique(np.arange(min(_BANDS, order.size)) * order.size // min(_BANDS, order.size))
+    lo, hi, final_lo, final_hi = (
+        (np.minimum if name.endswith("lo") else np.maximum).reduceat(values[name][order], starts)
+        for name in _RANGES
     )
-    for layer, (color, gid, left, right) in enumerate(bands):
-        axes.fill_betweenx(
-            heights, np.repeat(left, 2), np.repeat(right, 2), color=color,
-            where=np.repeat(right > left, 2), linewidth=0, zorder=2 + layer / 10, gid=gid,
-        )  # fmt: skip
-    axes.vlines([lo_limit, hi_limit], row - 0.5, row + 0.5, color=BLACK, linewidth=2, zorder=4)
+    edges = panel.y(row) + ROW * _HEIGHT * (np.append(starts, order.size) / order.size - 0.5)
+    hint = _hint(numbers)
+    limits = float(values["register_lo"][0]), float(values["register_hi"][0])
+    panel.drawing.add(
+        _band(panel, edges, lo, np.maximum(hi, lo + _LEAST), SKY, hint),
+        _band(panel, edges, final_lo, np.maximum(final_hi, final_lo + _LEAST), BLUE, hint),
+    )
+    for at in range(lo.size):
+        top, tall = float(edges[at]), float(edges[at + 1] - edges[at])
+        for key, start, end in (("below", lo[at], min(hi[at], limits[0])),
+                                ("above", max(lo[at], limits[1]), hi[at])):  # fmt: skip
+            if end > start:
+                x = panel.x(float(start))
+                wide = panel.x(float(end)) - x
+                panel.drawing.add(Box(x, top, wide, tall, VERMILLION, hint, key))
+    for limit in limits:
+        x = panel.x(limit)
+        panel.drawing.add(Line(((x, panel.y(row - 0.5)), (x, panel.y(row + 0.5))), BLACK, 2.5))
+
+
+def _band(panel: Panel, edges: Reals, left: Reals, right: Reals, color: str, hint: str) -> Area:
+    """The outline of bars on top of each other."""
+    heights = np.repeat(edges, 2)[1:-1].tolist()
+    lefts = [panel.x(x) for x in np.repeat(left, 2).tolist()]
+    rights = [panel.x(x) for x in np.repeat(right, 2).tolist()]
+    there = list(zip(lefts, heights, strict=True))
+    back = list(zip(rights, heights, strict=True))[::-1]
+    return Area((*there, *back), color, hint)
+
+
+def _hint(numbers: Numbers) -> str:
+    """The layer's ranges over all channels."""
+    lo, hi, final_lo, final_hi = (
+        f"{(min if name.endswith('lo') else max)(numbers.column(name)):,}" for name in _RANGES
+    )
+    limits = f"{numbers.column('register_lo')[0]:,} to {numbers.column('register_hi')[0]:,}"
+    return (
+        f"{words.printable(numbers.column('layer')[0])}: partial sums {lo} to {hi}, "
+        f"final {final_lo} to {final_hi}; the register holds {limits}"
+    )
 
 
 def _power(tick: int, linear_bits: int) -> str:

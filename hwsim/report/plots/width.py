@@ -2,36 +2,42 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
-from matplotlib.ticker import MaxNLocator
+from typing import NamedTuple
 
 from hwsim.report import words
-from hwsim.report.plots.figure import (
+from hwsim.report.drawing.panels import Column, Key, Panel, rows_drawing
+from hwsim.report.drawing.scale import linear
+from hwsim.report.drawing.shapes import (
     BLACK,
     BLUE,
     GREEN,
     ORANGE,
     PURPLE,
+    RAIL,
     VERMILLION,
-    legend,
-    rows_figure,
-    styled,
-)  # fmt: skip
+    Drawing,
+    Line,
+    Mark,
+    MarkShape,
+)
 from hwsim.report.plots.numbers import Arrays, Numbers, Plot
 from hwsim.report.words import Summary
 
-_RUNGS: dict[str, dict[str, Any]] = {
-    "type_bits": {"color": PURPLE, "marker": "s", "label": "any weights and inputs"},
-    "weight_bits": {"color": ORANGE, "marker": "D", "label": "these weights, any input"},
-    "observed_partial_bits": {"color": BLUE, "marker": "o", "label": "seen, partial sums"},
-    "observed_final_bits": {"color": GREEN, "marker": "^", "label": "seen, final sums"},
+
+class _Rung(NamedTuple):
+    color: str
+    shape: MarkShape
+    size: float  # nested, so that equal widths show
+    text: str
+
+
+_RUNGS = {
+    "type_bits": _Rung(PURPLE, "square", 15, "any weights and inputs"),
+    "weight_bits": _Rung(ORANGE, "diamond", 12, "these weights, any input"),
+    "observed_partial_bits": _Rung(BLUE, "circle", 9, "seen, partial sums"),
+    "observed_final_bits": _Rung(GREEN, "triangle", 6, "seen, final sums"),
 }
 _COLUMNS = ("index", "layer", "register", "bits", *_RUNGS)
-_SIZES = dict(zip(_RUNGS, (9, 7.5, 6, 4), strict=True))  # nested, so that equal widths show
 
 
 def _numbers(summary: Summary, details: Arrays) -> Numbers:
@@ -48,60 +54,46 @@ def _numbers(summary: Summary, details: Arrays) -> Numbers:
     return Numbers(_COLUMNS, rows)
 
 
-@styled
-def _draw(numbers: Numbers) -> Figure:
-    registers = ["chain", "accumulator"] if "chain" in numbers.column("register") else [
-        "accumulator"
-    ]  # fmt: skip
-    titles = [words.STAGE_WORDS[name].capitalize() for name in registers]
-    figure, panels = rows_figure(numbers.layers(), titles)
-    places = {index: row for row, index in enumerate(numbers.layers())}
-    for axes, register in zip(panels, registers, strict=True):
-        of_register = [row for row in numbers.rows if row[2] == register]
-        _panel(axes, Numbers(numbers.columns, of_register), places)
-    _share_axis(panels, numbers)
-    handles = [
-        Line2D([], [], linestyle="", markersize=min(_SIZES[name] + 1, 8), **rung)
-        for name, rung in _RUNGS.items()
-    ]
-    has = Line2D([], [], linestyle="", marker="|", markersize=13, markeredgewidth=2.5, color=BLACK)
-    has.set_label("the register has")
-    short = Line2D([], [], color=VERMILLION, linewidth=2.5, label="short on this data")
-    legend(figure, [has, *handles, short], columns=3)
-    return figure
-
-
-def _panel(axes: Axes, numbers: Numbers, places: dict[int, int]) -> None:
-    """One register: a rail from least to largest need, its rungs, and the width it has."""
-    rows = [places[index] for index in numbers.column("index")]
-    bits = numbers.column("bits")
-    needs = [[row[numbers.columns.index(rung)] for rung in _RUNGS] for row in numbers.rows]
-    for row, has, rungs in zip(rows, bits, needs, strict=True):
-        known = [rung for rung in rungs if rung is not None]
-        axes.plot([min(known), max(known)], [row, row], color="#c8c8c8", linewidth=1.5, zorder=2)
-        seen = rungs[2]
-        if seen is not None and seen > has:
-            axes.plot([has, seen], [row, row], color=VERMILLION, linewidth=3, zorder=2.5)
-    for rung, mark in _RUNGS.items():
-        points = [(x, y) for x, y in zip(numbers.column(rung), rows, strict=True) if x is not None]
-        axes.plot(
-            [x for x, _ in points], [y for _, y in points], linestyle="", zorder=3, gid=rung,
-            color=mark["color"], marker=mark["marker"], markersize=_SIZES[rung],
-            markeredgecolor="white", markeredgewidth=0.4,
-        )  # fmt: skip
-    axes.vlines(
-        bits, [row - 0.46 for row in rows], [row + 0.46 for row in rows],
-        color=BLACK, linewidth=2.5, zorder=2.7, gid="bits",
-    )  # fmt: skip
-
-
-def _share_axis(panels: list[Axes], numbers: Numbers) -> None:
-    """The same bits for both registers."""
+def _draw(numbers: Numbers) -> Drawing:
+    registers = [name for name in ("chain", "accumulator") if name in numbers.column("register")]
     values = [bits for row in numbers.rows for bits in row[3:] if bits is not None]
-    for axes in panels:
-        axes.set_xlim(max(min(values) - 1.5, 0), max(values) + 1.5)
-        axes.xaxis.set_major_locator(MaxNLocator(10, integer=True))
-        axes.set_xlabel("width, bits")
+    scale = linear(max(min(values) - 1.5, 0), max(values) + 1.5, whole=True, most=11)
+    columns = [
+        Column(words.STAGE_WORDS[name].capitalize(), scale, "width, bits") for name in registers
+    ]
+    legend = [Key("bar", BLACK, "the register has")]
+    legend += [Key(rung.shape, rung.color, rung.text) for rung in _RUNGS.values()]
+    legend += [Key("line", VERMILLION, "short on this data")]
+    drawing, panels = rows_drawing(numbers.layers(), columns, legend)
+    places = {index: row for row, index in enumerate(numbers.layers())}
+    for panel, register in zip(panels, registers, strict=True):
+        for entry in numbers.rows:
+            if entry[2] == register:
+                _ladder(panel, places[entry[0]], entry)
+    return drawing
+
+
+def _ladder(panel: Panel, row: int, entry: tuple[object, ...]) -> None:
+    """One register: a rail from least to largest need, its rungs, and the width it has."""
+    layer, register, has = str(entry[1]), entry[2], entry[3]
+    assert isinstance(has, int)
+    rungs = dict(zip(_RUNGS, entry[4:], strict=True))
+    known = [bits for bits in rungs.values() if isinstance(bits, int)]
+    y, seen = panel.y(row), rungs["observed_partial_bits"]
+    panel.drawing.add(Line(((panel.x(min(known)), y), (panel.x(max(known)), y)), RAIL, 1.5))
+    who = f"{words.printable(layer)}, {register}: "
+    if isinstance(seen, int) and seen > has:
+        short = f"{who}{words.several(seen - has, 'bit')} short on this data"
+        ends = ((panel.x(has), y), (panel.x(seen), y))
+        panel.drawing.add(Line(ends, VERMILLION, 4, hint=short, key="short"))
+    hint = f"{who}the register has {has} bits"
+    panel.drawing.add(Mark(panel.x(has), y, "bar", 24, BLACK, hint, "bits"))
+    for name, rung in _RUNGS.items():
+        bits = rungs[name]
+        if isinstance(bits, int):
+            hint = f"{who}{words.several(bits, 'bit')} ({rung.text})"
+            mark = Mark(panel.x(bits), y, rung.shape, rung.size, rung.color, hint, name)
+            panel.drawing.add(mark)
 
 
 PLOT = Plot(

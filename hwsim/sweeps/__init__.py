@@ -1,0 +1,1 @@
+"""Many machines, one network: what is the same for all of them is computed once."""

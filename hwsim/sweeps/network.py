@@ -1,0 +1,191 @@
+"""A network at every point: the exact run once, and of each point only what differs from it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hwsim.analysis.error import ErrorFigures
+from hwsim.array.specification import Machine
+from hwsim.mapping.prepare import PreparedLayer
+from hwsim.mapping.run import LayerLedger
+from hwsim.network.beside import is_beside, run_beside
+from hwsim.network.graph import Graph, Node
+from hwsim.network.layers import codes_of, layer_output
+from hwsim.network.run import LayerResult, NetworkRun
+from hwsim.sweeps import layer as layers
+from hwsim.sweeps.layer import Outputs
+from hwsim.sweeps.observed import Flags, Observed
+from hwsim.sweeps.prepared import Layers, Preparation
+
+Tensors = dict[str, NDArray[Any]]
+Order = tuple[int, int, int]
+
+
+@dataclass(eq=False)
+class ExactRun:
+    """A network with unlimited registers, and what its sums reached, for all points that share it.
+
+    Attributes
+    ----------
+    codes : dict of name to ndarray of shape (S, *shape)
+    outputs : dict of node name to Outputs
+    observed : dict of node name and order of additions to Observed
+    figures : dict of tensor name and number of clipped outputs to ErrorFigures
+        Of the tensors in ``codes``; points that share them fill it.
+    """
+
+    graph: Graph
+    machine: Machine
+    codes: Tensors
+    outputs: dict[str, Outputs] = field(default_factory=dict)
+    observed: dict[tuple[str, Order], Observed] = field(default_factory=dict)
+    figures: dict[tuple[str, int], ErrorFigures] = field(default_factory=dict)
+
+    @classmethod
+    def of(
+        cls, graph: Graph, machine: Machine, prepared: Layers, inputs: Mapping[str, NDArray[Any]]
+    ) -> ExactRun:
+        """Run it, in the order of one machine's additions."""
+        exact = cls(graph, machine, dict(inputs))
+        for node in graph.nodes:
+            sources = exact.inputs(node)
+            if is_beside(node):
+                exact.codes[node.output] = run_beside(graph, node, sources, machine)
+                continue
+            layer = prepared[node.name]
+            if layers.has_facts(layer, node):
+                found = layers.observe(graph, node, layer, sources)
+                exact.codes[node.output], observed, exact.outputs[node.name] = found
+                exact.observed[node.name, order_of(layer)] = observed
+            else:
+                every = np.arange(len(sources[0]))
+                runs, _ = layers.run_samples(graph, node, layer, sources, every)
+                columns = [run.exact_codes for run in runs]
+                exact.codes[node.output] = layer_output(graph, node, columns)
+        return exact
+
+    def inputs(self, node: Node) -> list[NDArray[Any]]:
+        """What a node is given."""
+        return [codes_of(self.graph, self.codes, name) for name in node.inputs]
+
+    def reach(self, node: Node, layer: PreparedLayer) -> Observed:
+        """What a layer's sums reach in the order of this layer's machine."""
+        key = (node.name, order_of(layer))
+        if key not in self.observed:
+            self.observed[key] = layers.observe(self.graph, node, layer, self.inputs(node))[1]
+        return self.observed[key]
+
+
+def order_of(layer: PreparedLayer) -> Order:
+    """What decides the order of an output's additions: fold, lanes of a tree, levels."""
+    levels, schedule = len(layer.datapath.chain), layer.schedule
+    if not levels:
+        return 0, 0, 0
+    return schedule.k_tile, schedule.rows if schedule.tree_levels else 0, levels
+
+
+@dataclass(eq=False)
+class PointRun:
+    """One point: every tensor, every layer's ledger, and which samples differ from the exact run.
+
+    ``changed`` : dict of tensor name to bool ndarray of shape (S,).
+    """
+
+    run: NetworkRun
+    changed: dict[str, Flags]
+
+
+def run_point(exact: ExactRun, machine: Machine, prepared: Layers, make: Preparation) -> PointRun:
+    """A network on one machine: the same as `hwsim.network.run.run`, without what is known."""
+    graph = exact.graph
+    samples = len(exact.codes[graph.inputs[0]])
+    same = np.zeros(samples, np.bool_)
+    point = PointRun(NetworkRun(exact=exact.codes), {})
+    hardware = point.run.codes
+    hardware.update({name: exact.codes[name] for name in graph.inputs})
+    for node in graph.nodes:
+        changed = same.copy()
+        for name in node.inputs:
+            changed |= point.changed.get(name, same)
+        inputs = [codes_of(graph, hardware, name) for name in node.inputs]
+        codes: NDArray[Any] | None
+        if is_beside(node):
+            codes = None
+            if changed.any():
+                codes = run_beside(graph, node, [source[changed] for source in inputs], machine)
+        else:
+            layer = prepared[node.name]
+            codes, changed, ledger = _run_layer(exact, node, layer, inputs, changed)
+            point.run.layers[node.name] = _result(node, layer, ledger, make)
+        known = exact.codes[node.output]
+        hardware[node.output], point.changed[node.output] = replaced(known, changed, codes)
+    return point
+
+
+def _run_layer(
+    exact: ExactRun,
+    node: Node,
+    layer: PreparedLayer,
+    inputs: list[NDArray[Any]],
+    changed: Flags,
+) -> tuple[NDArray[Any] | None, Flags, LayerLedger]:
+    """One layer: samples that differ or overflow are run, the others are known.
+
+    Gives back the codes of those that were run, which they are, and the ledger of all.
+    """
+    ledgers: list[LayerLedger] = []
+    rerun = np.ones_like(changed)
+    if layers.has_facts(layer, node):
+        observed = exact.reach(node, layer)
+        rerun = changed | observed.leaves(layer.datapath)
+        if not rerun.all():
+            outputs = exact.outputs[node.name]
+            ledgers.append(layers.quiet_ledger(layer, observed, outputs, ~rerun))
+    if not rerun.any():
+        return None, rerun, ledgers[0]
+    runs, ledger = layers.run_samples(exact.graph, node, layer, inputs, np.flatnonzero(rerun))
+    codes = layer_output(exact.graph, node, [run.codes for run in runs])
+    return codes, rerun, ledger.merge(ledgers[0]) if ledgers else ledger
+
+
+def replaced(
+    known: NDArray[Any], samples: Flags, values: NDArray[Any] | None
+) -> tuple[NDArray[Any], Flags]:
+    """A tensor with some samples replaced, and which of them differ from what they were.
+
+    The tensor itself is given back where none does. ``values`` : None where there is no sample.
+    """
+    differ = np.zeros_like(samples)
+    if values is None:
+        return known, differ
+    different = values != (known if samples.all() else known[samples])
+    differ[samples] = different.reshape(len(values), -1).any(axis=1)
+    if not differ.any():
+        return known, differ
+    if samples.all():
+        return values, differ
+    copied = known.copy()
+    copied[samples] = values
+    return copied, differ
+
+
+def _result(
+    node: Node, layer: PreparedLayer, ledger: LayerLedger, make: Preparation
+) -> LayerResult:
+    schedule = layer.schedule
+    return LayerResult(
+        node=node,
+        machine=layer.machine,
+        ledger=ledger,
+        schedule=schedule,
+        chain=layer.datapath.chain,
+        accumulator=layer.datapath.accumulator,
+        bounds=layer.bounds,
+        macs=layer.gemm.macs,
+        memory=make.memory(layer, node),
+    )
