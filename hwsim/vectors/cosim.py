@@ -108,7 +108,8 @@ def _bench(
     watch(name)
     try:
         command = build(
-            simulator, sources(bundle, choice, top), top, folder=work, include=bundle.folder,
+            simulator, sources(bundle, choice, top), top, folder=work,
+            include=bundle.folder.resolve(),
             defines=macros(bundle, choice), seconds=choice.seconds,
         )  # fmt: skip
     except ConfigError as error:

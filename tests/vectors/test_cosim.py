@@ -100,6 +100,12 @@ def test_a_run_leaves_nothing_behind_but_what_is_kept(bundle, tmp_path):
     assert seen == (bundle / "data" / "output.hex").read_text()
 
 
+def test_a_bundle_may_be_named_from_where_one_stands(bundle, monkeypatch):
+    monkeypatch.chdir(bundle.parent)
+    done = hwsim("cosim", bundle.name, "--simulator", "icarus")
+    assert done.exit_code == 0, done.output
+
+
 @pytest.mark.parametrize(("file", "old", "new", "cause"), MUTANTS)
 def test_a_mutant_fails_and_its_cause_is_named(bundle, tmp_path, file, old, new, cause):
     done = cosim(bundle, *mutated(tmp_path, [(file, old, new)]), "--keep", tmp_path / "kept")
