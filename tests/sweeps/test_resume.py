@@ -15,8 +15,10 @@ from hwsim import models
 from hwsim.errors import DataError
 from hwsim.importers import hardware
 from hwsim.importers.data import Data
+from hwsim.sweeps.recommend import Terms
 from hwsim.sweeps.sweep import sweep
 
+TERMS = Terms(0.005, 0.95)  # as the command has them, where nothing is said
 SWEPT = {
     "accumulator_bits": "12:20",
     "overflow": "wrap,saturate,saturate_zero,saturate_symmetric",
@@ -40,7 +42,7 @@ def whole(digits, tmp_path_factory):
     """The folder of a sweep that nothing interrupted."""
     folder = tmp_path_factory.mktemp("whole")
     graph, data = digits
-    sweep(graph, hardware.load("edge_os_16x16"), data, directory=folder, **SWEPT)
+    sweep(graph, hardware.load("edge_os_16x16"), data, directory=folder, terms=TERMS, **SWEPT)
     return folder
 
 
@@ -89,7 +91,7 @@ def test_a_finished_sweep_computes_nothing_again(digits, whole, monkeypatch):
     before = {p: p.stat().st_mtime_ns for p in (whole / "points").iterdir()}
     content = (whole / "sweep.csv").read_bytes()
     monkeypatch.setattr("hwsim.sweeps.work.Sweeper.record", None)
-    sweep(graph, "edge_os_16x16", data, directory=whole, resume=True, **SWEPT)
+    sweep(graph, "edge_os_16x16", data, directory=whole, resume=True, terms=TERMS, **SWEPT)
     assert {p: p.stat().st_mtime_ns for p in (whole / "points").iterdir()} == before
     assert (whole / "sweep.csv").read_bytes() == content
 
