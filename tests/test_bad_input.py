@@ -166,6 +166,7 @@ def test_reader_that_leaves_early_is_no_failure(tmp_path):
 @pytest.mark.parametrize("seconds", [0.2, 1.5, 4.0])
 def test_interrupted_run_is_one_line_and_leaves_nothing(seconds, tmp_path):
     words = ["hwsim", "run", "--engine", "cycle", "--set", "array.cols=256", "--out", "out"]
+    words += ["--set", "latency.pe=2"]  # clock by clock: long enough to be interrupted
     program = (
         "import sys; from hwsim.cli import main\n"
         f"sys.argv = {words!r}; print('started', flush=True); main()"
