@@ -80,8 +80,8 @@ def true_tensors(
 ) -> dict[str, NDArray[Any]]:
     """The layer's inputs in the whole network, ``X`` where it has one, and its output."""
     from hwsim.cli_verify_other import inputs_of
-    from hwsim.importers.data import own_dtype
     from hwsim.network import run as network_run
+    from hwsim.network.kept import own_dtype
     from hwsim.simulation import load_hardware
 
     graph = network.graph

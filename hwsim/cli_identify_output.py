@@ -113,7 +113,7 @@ def apart(graph: Graph, fits: list[Machine], seed: int) -> tuple[list[str], Tell
 
 def write_input(path: Path, graph: Graph, told: TellingInput) -> None:
     """The input that tells machines apart, as a data file."""
-    from hwsim.importers.data import own_dtype
+    from hwsim.network.kept import own_dtype
     from hwsim.report.files import npz_bytes, write_file
 
     arrays = {}

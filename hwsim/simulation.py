@@ -3,29 +3,30 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from numpy.typing import NDArray
 
-from hwsim.analysis.isolated import isolated_layers
 from hwsim.analysis.ladder import layer_ladder
+from hwsim.analysis.measured import measure
 from hwsim.analysis.static import static_ladders
-from hwsim.analysis.summary import SCHEMA, Evidence, summarize
+from hwsim.analysis.summary import SCHEMA, Evidence, real_values, summarize
 from hwsim.array.gemm import Ints
 from hwsim.array.specification import Machine
 from hwsim.errors import UnsupportedError
 from hwsim.importers import hardware as hardware_files
 from hwsim.importers import model as model_files
-from hwsim.importers.data import Data, own_dtype
+from hwsim.importers.data import Data
 from hwsim.importers.hardware import resolved_yaml
 from hwsim.importers.model import Model
 from hwsim.importers.samples import check_labels, graph_and_data
 from hwsim.mapping.run import LayerLedger
-from hwsim.network import float_twin
 from hwsim.network import run as network_run
 from hwsim.network.graph import Graph
+from hwsim.network.kept import own_dtype
 from hwsim.network.run import NetworkRun, Progress
 from hwsim.report.traces import TraceChoice, check_choice, check_windows
 from hwsim.version import VERSION
@@ -87,7 +88,7 @@ class Result:
         return {name: layer.ledger for name, layer in self.run.layers.items()}
 
     @property
-    def taps(self) -> dict[str, Ints]:
+    def taps(self) -> Mapping[str, Ints]:
         """Codes of every tensor, by name."""
         return self.run.codes
 
@@ -136,9 +137,8 @@ class Result:
         names += [name for name in graph.outputs if name not in names]
         forms = {name: graph.tensors[name].format for name in names}
         return {
-            name: codes if form is None else codes.astype(own_dtype(form))
+            name: self.run.codes[name] if form is None else self.run.own(name, own_dtype(form))
             for name, form in forms.items()
-            for codes in (self.run.codes[name],)
         }
 
     def _write_trace_folder(self, folder: Path) -> None:
@@ -211,25 +211,24 @@ def simulate(
         list_events=trace == "overflow",
         progress=progress,
     )
-    tensor = graph.tensors[name]
-    real = data.real if data.real is not None else (data.X - tensor.zero_point) * tensor.scale
-    reference = float_twin.run(graph, {name: real})
-    isolated = isolated_layers(graph, machine, reference, progress)
-    evidence = Evidence(graph, machine, run, reference, isolated, data.Y)
+    measured = measure(
+        graph, machine, run, lambda part: real_values(graph, data, part), len(data.X), progress
+    )
+    evidence = Evidence(graph, machine, run, data, measured)
     if trace == "full":
         check_windows(evidence, choice)
-    measured, details = summarize(evidence)
+    figures, details = summarize(evidence)
     if causes is not None:
         from hwsim.analysis.causes_summary import add_causes
 
-        add_causes(measured, evidence, causes, progress)
+        add_causes(figures, evidence, causes, progress)
     summary = {
         "schema": SCHEMA,
         "hwsim_version": VERSION,
         "model": graph.name,
         "hardware": machine.name,
         "data": {"name": data.name, "samples": len(data.X), "sha256": data.sha256},
-        **measured,
+        **figures,
         "engine": engine,
         "float_reference": (
             "trained parameters" if graph.has_original_float else "dequantized parameters"

@@ -26,8 +26,9 @@ def add_causes(
     progress : callable, optional
         Called as ``progress(done, total, name)``.
     """
-    graph, machine, reference = evidence.graph, evidence.machine, evidence.reference
-    used = min(samples, len(reference[graph.inputs[0]]))
+    graph, machine = evidence.graph, evidence.machine
+    used = min(samples, len(evidence.data.X))
+    reference = evidence.reference(used)
     layers = error_by_cause(
         graph, machine, reference, evidence.run.codes, samples=used, progress=progress
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,7 +12,9 @@ from numpy.typing import NDArray
 from hwsim.array.gemm import Ints
 from hwsim.network.graph import Tensor, quantize_input
 
+Reals = NDArray[np.float64]
 HISTOGRAM_EDGES = np.arange(-8.5, 9.0, 1.0)  # LSB; one more bin below and above
+TERMS = 7  # sums of `terms`
 BLOCK = 1 << 14  # differences that are counted at once: they stay near
 
 
@@ -60,10 +64,86 @@ def difference_lsb(
     return np.subtract(codes - tensor.zero_point, steps, out=steps)
 
 
-def compare(
-    codes: Ints, tensor: Tensor, reference: NDArray[np.float64], clipped: int
-) -> ErrorFigures:
-    """Figures of one tensor.
+class ErrorTally:
+    """Sums of one tensor's errors over samples, added batch by batch.
+
+    Each sample is summed alone and added to those before it, in their order: the figures do not
+    depend on how many samples come at once.
+
+    Examples
+    --------
+    >>> from hwsim.arith.formats import IntFormat
+    >>> tally = ErrorTally(Tensor("y", (2,), IntFormat(8), 0.5), 2)
+    >>> for codes, reference in (([3, -1], [1.5, -0.75]), ([2, 2], [1.0, 1.0])):
+    ...     tally.add(np.array([codes]), np.array([reference]))
+    >>> figures = tally.figures(clipped=0)
+    >>> figures.mean_lsb, figures.max_lsb, figures.exact_match
+    (0.125, 0.5, 0.75)
+    """
+
+    def __init__(self, tensor: Tensor, channels: int) -> None:
+        self.tensor, self.channels = tensor, channels
+        self.count = self.matches = 0
+        self.max_lsb = 0.0
+        self.histogram: Ints = np.zeros(HISTOGRAM_EDGES.size + 1, np.int64)
+        self._sums = np.zeros(TERMS + channels)
+
+    def add(self, codes: Ints, reference: Reals) -> None:
+        """Some samples; int64 and float64 arrays of shape (S, ..., channels)."""
+        if not codes.size:
+            return
+        samples, tensor = len(codes), self.tensor
+        steps = (reference / tensor.scale).reshape(samples, -1)
+        whole = (codes - tensor.zero_point).astype(np.float64).reshape(samples, -1)
+        difference = whole - steps
+        self.count += codes.size
+        self.matches += int(np.count_nonzero(codes == quantize_input(tensor, reference)))
+        self.max_lsb = float(max(self.max_lsb, difference.max(), -difference.min()))
+        self.histogram += histogram(difference)
+        rows = np.empty((samples, TERMS + self.channels))
+        difference.reshape(samples, -1, self.channels).sum(axis=1, out=rows[:, TERMS:])
+        real = reference.reshape(samples, -1)
+        for i, term in enumerate(terms(difference, whole, steps, real, tensor.scale)):
+            term.sum(axis=1, out=rows[:, i])
+        self._sums = np.add.accumulate(np.vstack([self._sums, rows]))[-1]
+
+    def figures(self, clipped: int) -> ErrorFigures:
+        """Of all samples; ``clipped``: outputs that the output format saturated."""
+        difference, squares, noise, signal, power, steps, product = self._sums[:TERMS].tolist()
+        count = max(self.count, 1)
+        pixels = max(self.count // max(self.channels, 1), 1)
+        cosine = product / math.sqrt(power) / math.sqrt(steps) if power and steps else None
+        return ErrorFigures(
+            sqnr_db=10 * (math.log10(signal) - math.log10(noise)) if signal and noise else None,
+            cosine=None if cosine is None else min(max(cosine, -1.0), 1.0),
+            mean_lsb=difference / count,
+            rms_lsb=math.sqrt(squares / count),
+            max_lsb=self.max_lsb,
+            exact_match=self.matches / count,
+            clipped=clipped / count,
+            histogram=self.histogram.copy(),
+            channel_mean_lsb=self._sums[TERMS:] / pixels,
+        )
+
+
+def terms(
+    difference: Reals, whole: Reals, steps: Reals, real: Reals, scale: float
+) -> Iterator[Reals]:
+    """What is summed: ``d, d**2, (hardware - float)**2, float**2``; and in LSB ``hardware**2,
+    float**2, hardware * float``."""
+    yield difference
+    room = np.square(difference)  # written anew: new memory is slow
+    yield room
+    np.subtract(np.multiply(whole, scale, out=room), real, out=room)
+    yield np.square(room, out=room)
+    yield np.square(real, out=room)
+    yield np.square(whole, out=room)
+    yield np.square(steps, out=room)
+    yield np.multiply(whole, steps, out=room)
+
+
+def compare(codes: Ints, tensor: Tensor, reference: Reals, clipped: int) -> ErrorFigures:
+    """Figures of one tensor, all samples at once.
 
     Parameters
     ----------
@@ -83,31 +163,9 @@ def compare(
     >>> figures.mean_lsb, figures.max_lsb, figures.exact_match
     (0.25, 0.5, 0.5)
     """
-    difference = difference_lsb(codes, tensor, reference)
-    bins, mean_lsb = histogram(difference), float(difference.mean()) if codes.size else 0.0
-    max_lsb = float(max(difference.max(initial=0.0), -difference.min(initial=0.0)))
-    channel_mean_lsb = np.zeros(codes.shape[-1])
-    if codes.size:
-        channel_mean_lsb = difference.reshape(-1, codes.shape[-1]).mean(axis=0)
-    np.square(difference, out=difference)
-    mean_square = float(difference.mean()) if codes.size else 0.0
-    hardware = (codes - tensor.zero_point) * tensor.scale
-    room = difference  # written anew: new memory is slow
-    noise = float(np.square(np.subtract(hardware, reference, out=room), out=room).sum())
-    signal = float(np.square(reference, out=room).sum())
-    power = float(np.square(hardware, out=room).sum())
-    count = max(codes.size, 1)
-    return ErrorFigures(
-        sqnr_db=10 * float(np.log10(signal) - np.log10(noise)) if signal and noise else None,
-        cosine=cosine(hardware, reference) if signal and power else None,
-        mean_lsb=mean_lsb,
-        rms_lsb=float(np.sqrt(mean_square)),
-        max_lsb=max_lsb,
-        exact_match=float(np.count_nonzero(codes == quantize_input(tensor, reference)) / count),
-        clipped=clipped / count,
-        histogram=bins,
-        channel_mean_lsb=channel_mean_lsb,
-    )
+    tally = ErrorTally(tensor, codes.shape[-1])
+    tally.add(codes, reference)
+    return tally.figures(clipped)
 
 
 def histogram(difference: NDArray[np.float64]) -> Ints:
@@ -124,18 +182,6 @@ def histogram(difference: NDArray[np.float64]) -> Ints:
         block = flat[start : start + BLOCK]
         below += [np.count_nonzero(block < edge) for edge in HISTOGRAM_EDGES]
     return np.diff(below, prepend=0, append=flat.size)
-
-
-def cosine(x: NDArray[np.floating], y: NDArray[np.floating]) -> float:
-    """Cosine of the angle between two tensors that are not all zero, within -1..1.
-
-    >>> cosine(np.array([1.0, 0.0]), np.array([3.0, 0.0]))
-    1.0
-    """
-    x, y = (values / max(values.max(), -values.min()) for values in (x, y))
-    product = (x * y).sum()
-    value = product / (np.sqrt(np.square(x, out=x).sum()) * np.sqrt(np.square(y, out=y).sum()))
-    return float(np.clip(value, -1.0, 1.0))
 
 
 def top1(outputs: NDArray[np.generic], labels: Ints) -> float:

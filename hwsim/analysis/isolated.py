@@ -19,7 +19,7 @@ from hwsim.array.specification import Machine
 from hwsim.mapping.run import run_layer
 from hwsim.network.graph import Graph, Node, quantize_input
 from hwsim.network.layers import codes_of, layer_facts, layer_gemms, layer_output, output_side
-from hwsim.network.run import Progress, batch_size
+from hwsim.network.run import batch_size
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,19 +50,3 @@ def isolated_layer(
             columns.append(run.codes)
             clipped += int(run.ledger.clipped.sum())
     return IsolatedLayer(layer_output(graph, node, columns), clipped)
-
-
-def isolated_layers(
-    graph: Graph,
-    machine: Machine,
-    reference: Mapping[str, NDArray[np.float64]],
-    progress: Progress | None = None,
-) -> dict[str, IsolatedLayer]:
-    """Every layer of the array, each on true inputs, by node name."""
-    layers = {}
-    nodes = graph.mac_nodes
-    for i, node in enumerate(nodes):
-        layers[node.name] = isolated_layer(graph, node, machine, reference)
-        if progress is not None:
-            progress(i + 1, len(nodes), f"{node.name} alone")
-    return layers

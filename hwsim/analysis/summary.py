@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hwsim.analysis.error import ErrorFigures, compare, top1
-from hwsim.analysis.isolated import IsolatedLayer
+from hwsim.analysis.error import ErrorFigures, top1
 from hwsim.analysis.ladder import layer_ladder
+from hwsim.analysis.measured import Measured
 from hwsim.analysis.overflow import ledger_arrays, overflow_entry
 from hwsim.array.gemm import Ints
 from hwsim.array.specification import Machine
+from hwsim.importers.data import Data
+from hwsim.network import float_twin
 from hwsim.network.graph import Graph
 from hwsim.network.run import LayerResult, NetworkRun
 
@@ -23,17 +24,33 @@ SCHEMA = 1  # version of summary.json
 
 @dataclass(frozen=True, eq=False)
 class Evidence:
-    """All that was computed for one run.
-
-    ``reference``: the float twin's tensors, by name; ``isolated``: layers run on true inputs.
-    """
+    """All that was computed for one run; what a trace or a cause needs besides is run again."""
 
     graph: Graph
     machine: Machine
     run: NetworkRun
-    reference: Mapping[str, NDArray[np.float64]]
-    isolated: Mapping[str, IsolatedLayer]
-    labels: Ints | None
+    data: Data
+    measured: Measured
+
+    @property
+    def labels(self) -> Ints | None:
+        """Of every sample, or None."""
+        return self.data.Y
+
+    def reference(self, samples: int | None = None) -> dict[str, NDArray[np.float64]]:
+        """The float twin's tensors by name, of the first so many samples."""
+        return float_twin.run(
+            self.graph,
+            {self.graph.inputs[0]: real_values(self.graph, self.data, slice(0, samples))},
+        )
+
+
+def real_values(graph: Graph, data: Data, samples: slice) -> NDArray[np.float64]:
+    """Some samples of the sole input, as real values."""
+    if data.real is not None:
+        return data.real[samples]
+    tensor = graph.tensors[graph.inputs[0]]
+    return (data.X[samples] - tensor.zero_point) * tensor.scale
 
 
 def summarize(evidence: Evidence) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
@@ -41,7 +58,8 @@ def summarize(evidence: Evidence) -> tuple[dict[str, Any], dict[str, NDArray[Any
     layers: list[dict[str, Any]] = []
     details: dict[str, NDArray[Any]] = {}
     for i, result in enumerate(evidence.run.layers.values()):
-        accumulated, isolated = layer_errors(evidence, result)
+        clipped = int(result.ledger.clipped.sum())
+        accumulated, isolated = evidence.measured.layers[result.node.name].figures(clipped)
         layers.append(layer_entry(evidence.graph, result, accumulated, isolated))
         arrays: dict[str, NDArray[Any]] = dict(ledger_arrays(result.ledger))
         arrays["error_histogram"] = accumulated.histogram
@@ -53,18 +71,6 @@ def summarize(evidence: Evidence) -> tuple[dict[str, Any], dict[str, NDArray[Any
         "layers": layers,
     }
     return summary, details
-
-
-def layer_errors(evidence: Evidence, result: LayerResult) -> tuple[ErrorFigures, ErrorFigures]:
-    """One layer against the float twin: accumulated, and alone on true inputs."""
-    node, tensor = result.node, evidence.graph.tensors[result.node.output]
-    reference = evidence.reference[node.output]
-    clipped = int(result.ledger.clipped.sum())
-    alone = evidence.isolated[node.name]
-    return (
-        compare(evidence.run.codes[node.output], tensor, reference, clipped),
-        compare(alone.codes, tensor, reference, alone.clipped),
-    )
 
 
 def layer_entry(
@@ -158,7 +164,7 @@ def accuracy(evidence: Evidence) -> dict[str, float] | None:
         return None
     output = evidence.graph.outputs[0]
     return {
-        "float": top1(evidence.reference[output], evidence.labels),
+        "float": top1(evidence.measured.outputs[output], evidence.labels),
         "exact": top1(evidence.run.exact[output], evidence.labels),
         "hardware": top1(evidence.run.codes[output], evidence.labels),
     }

@@ -31,6 +31,7 @@ from hwsim.array.gemm import Ints
 from hwsim.errors import DataError
 from hwsim.importers.arrays import read_npy, read_npz
 from hwsim.network.graph import Tensor, quantize_input
+from hwsim.network.kept import own_dtype
 
 _KEYS = ("X", "Y", "X_scale", "X_zero_point", "a")
 
@@ -139,16 +140,6 @@ def of_array(values: NDArray[Any], tensor: Tensor) -> Data:
     real = _real(x, None, None, where)
     codes = real if tensor.format is None else quantize_input(tensor, real)
     return Data(codes, None, "array", digest, real)
-
-
-def own_dtype(form: IntFormat) -> np.dtype[Any]:
-    """The integer type that holds codes of a format.
-
-    >>> own_dtype(IntFormat(8)), own_dtype(IntFormat(4, signed=False)), own_dtype(IntFormat(16))
-    (dtype('int8'), dtype('uint8'), dtype('int16'))
-    """
-    bits = next(bits for bits in (8, 16, 32, 64) if form.bits <= bits)
-    return np.dtype(f"{'int' if form.signed else 'uint'}{bits}")
 
 
 def _read(path: Path, limit: int | None, tensor: Tensor) -> dict[str, NDArray[Any]]:

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from hwsim.array.bounds import Bounds
 from hwsim.array.dataflow import Schedule
@@ -21,6 +23,7 @@ from hwsim.array.specification import Machine
 from hwsim.mapping.run import LayerLedger, LayerRun, run_layer
 from hwsim.network.beside import is_beside, run_beside
 from hwsim.network.graph import Graph, Node
+from hwsim.network.kept import KeptCodes
 from hwsim.network.layers import (
     codes_of,
     layer_facts,
@@ -54,14 +57,26 @@ class LayerResult:
 
 @dataclass(eq=False)
 class NetworkRun:
-    """Every tensor's codes, arrays of shape (S, *shape), and every layer's result by node name.
+    """Every tensor's codes, int64 arrays of shape (S, *shape), and every layer's result by name.
 
-    ``codes`` and ``exact`` hold one and the same array where both runs agree on a tensor.
+    ``codes`` and ``exact`` keep one and the same array where both runs agree on a tensor.
     """
 
-    codes: dict[str, Ints] = field(default_factory=dict)
-    exact: dict[str, Ints] = field(default_factory=dict)
+    codes: Mapping[str, Ints]
+    exact: Mapping[str, Ints]
     layers: dict[str, LayerResult] = field(default_factory=dict)
+
+    def part(self, name: str, samples: slice) -> Ints:
+        """Codes of some samples; those of the others are not widened."""
+        if isinstance(self.codes, KeptCodes):
+            return self.codes.part(name, samples)
+        return self.codes[name][samples]
+
+    def own(self, name: str, dtype: np.dtype[Any]) -> NDArray[Any]:
+        """Codes as the type of their format."""
+        if isinstance(self.codes, KeptCodes):
+            return self.codes.own(name).astype(dtype, copy=False)
+        return self.codes[name].astype(dtype)
 
 
 def run(
@@ -104,7 +119,8 @@ def run(
     samples = len(next(iter(inputs.values())))
     batch = batch_size(graph, samples)
     starts = range(0, samples, batch)
-    result = NetworkRun()
+    kept, unlimited = (KeptCodes(graph.tensors, samples) for _ in range(2))
+    result = NetworkRun(kept, unlimited)
     for number, start in enumerate(starts):
         hardware = {name: codes[start : start + batch] for name, codes in inputs.items()}
         exact = dict(hardware)
@@ -113,7 +129,7 @@ def run(
             if progress is not None:
                 done = number * len(graph.nodes) + i + 1
                 progress(done, len(starts) * len(graph.nodes), node.name)
-        _keep_codes(result, hardware, exact, start, samples)
+        _keep_codes(kept, unlimited, hardware, exact, start)
     for name, layer in result.layers.items():
         layer.memory = memory[name]
     return result
@@ -184,23 +200,22 @@ def _run_node(
 
 
 def _keep_codes(
-    result: NetworkRun,
+    kept: KeptCodes,
+    unlimited: KeptCodes,
     hardware: Mapping[str, Ints],
     exact: Mapping[str, Ints],
     start: int,
-    samples: int,
 ) -> None:
     """One batch's tensors to those of all samples; both runs have one array while they agree."""
     for name, codes in hardware.items():
-        if name not in result.codes:
-            kept = np.empty((samples, *codes.shape[1:]), codes.dtype)
-            result.codes[name] = result.exact[name] = kept
-        batch = slice(start, start + len(codes))
-        result.codes[name][batch] = codes
-        if exact[name] is not codes and result.exact[name] is result.codes[name]:
-            result.exact[name] = result.codes[name].copy()
-        if result.exact[name] is not result.codes[name]:
-            result.exact[name][batch] = exact[name]
+        shared = name not in kept or unlimited.shares(name, kept)
+        if shared and exact[name] is not codes and name in kept:
+            unlimited.copy_of(name, kept)
+        kept.put(name, start, codes)
+        if shared and exact[name] is codes:
+            unlimited.share(name, kept)
+        else:
+            unlimited.put(name, start, exact[name])
 
 
 def _keep(

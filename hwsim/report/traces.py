@@ -23,6 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hwsim.analysis.error import difference_lsb
+from hwsim.analysis.isolated import isolated_layer
 from hwsim.analysis.summary import Evidence
 from hwsim.array.gemm import Datapath
 from hwsim.array.ledger import EventList
@@ -100,11 +101,15 @@ def write_overflow(folder: Path, evidence: Evidence) -> None:
 
 def write_errors(folder: Path, evidence: Evidence) -> None:
     """Float reference, codes and difference of every layer, accumulated and isolated."""
-    names = folder_names(list(evidence.run.layers))
+    names, graph, twin = (
+        folder_names(list(evidence.run.layers)),
+        evidence.graph,
+        evidence.reference(),
+    )
     for name, result in evidence.run.layers.items():
-        tensor = evidence.graph.tensors[result.node.output]
-        reference = evidence.reference[tensor.name]
-        codes, alone = evidence.run.codes[tensor.name], evidence.isolated[name].codes
+        tensor = graph.tensors[result.node.output]
+        codes, reference = evidence.run.codes[tensor.name], twin[tensor.name]
+        alone = isolated_layer(graph, result.node, evidence.machine, twin).codes
         arrays = {
             "schema": np.array("hwsim.errors.1"),
             "float_reference": reference,
@@ -179,7 +184,7 @@ def chosen(
     The datapath holds this image alone: it is the window's sample 0.
     """
     image = slice(choice.sample, choice.sample + 1)
-    codes = {name: tensor[image] for name, tensor in evidence.run.codes.items()}
+    codes = {name: evidence.run.part(name, image) for name in evidence.run.codes}
     for name, result in evidence.run.layers.items():
         schedule = result.schedule
         start, stop = choice.clocks or (0, schedule.fold_cycles)

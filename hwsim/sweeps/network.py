@@ -105,9 +105,8 @@ def run_point(exact: ExactRun, machine: Machine, prepared: Layers, make: Prepara
     graph = exact.graph
     samples = len(exact.codes[graph.inputs[0]])
     same = np.zeros(samples, np.bool_)
-    point = PointRun(NetworkRun(exact=exact.codes), {})
-    hardware = point.run.codes
-    hardware.update({name: exact.codes[name] for name in graph.inputs})
+    hardware: Tensors = {name: exact.codes[name] for name in graph.inputs}
+    point = PointRun(NetworkRun(hardware, exact.codes), {})
     for node in graph.nodes:
         changed = same.copy()
         for name in node.inputs:

@@ -25,12 +25,17 @@ class Table:
 
     rows: list = field(default_factory=list)
     absent: dict = field(default_factory=dict)
+    figures: list = field(default_factory=list)
 
     def add(self, workload, ours, peer, seconds, goal=None):
         """``seconds``: ours and the peer's; gives back the ratio."""
         ratio = seconds[1] / seconds[0]
         self.rows.append((workload, ours, peer, seconds[0], seconds[1], ratio, goal))
         return ratio
+
+    def note(self, what, figure, goal=""):
+        """A figure that is no ratio to a peer, as text, and what it should be."""
+        self.figures.append((what, figure, goal))
 
     def missing(self, peer, reason):
         self.absent[peer] = reason
@@ -53,6 +58,9 @@ class Table:
                 f"| {workload} | {ours} | {peer} | {mine * 1e3:.3g} | {theirs * 1e3:.3g} | "
                 f"{ratio:.3g} | {aim} |"
             )
+        if self.figures:
+            lines += ["", "| what | measured | goal |", "|---|---|---|"]
+            lines += [f"| {what} | {figure} | {goal} |" for what, figure, goal in self.figures]
         lines += ["", *(f"Absent: {p} ({why})." for p, why in sorted(self.absent.items()))]
         return "\n".join(lines).rstrip() + "\n"
 
@@ -107,5 +115,8 @@ def in_turn():
 
 def pytest_sessionfinish(session):
     """Write the table where the command asked for benchmarks alone."""
-    if session.config.getoption("--benchmark-only", default=False) and TABLE_OF_SESSION.rows:
+    if (
+        session.config.getoption("--benchmark-only", default=False)
+        and TABLE_OF_SESSION.rows + TABLE_OF_SESSION.figures
+    ):
         TABLE.write_text(TABLE_OF_SESSION.text())

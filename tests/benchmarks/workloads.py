@@ -38,3 +38,46 @@ class Product:
     @property
     def name(self):
         return f"product {self.n}x{self.k}x{self.m}"
+
+
+def resnet_18():
+    """ResNet-18's convolutions one after the other, without its additions: bytes in, bytes out.
+
+    A pooled image stands between the first layer and the others; a 1 x 1 layer is a branch.
+    """
+    from hwsim.arith.formats import IntFormat
+    from hwsim.network.graph import Graph, Node, Tensor
+
+    byte, nodes, outputs = IntFormat(8, signed=False), [], []
+    tensors = {"x": Tensor("x", (224, 224, 3), byte, 0.02)}
+    source, before = "x", "x"
+    for i, (size, channels, kernel, stride, out, times) in enumerate(RESNET_18):
+        for time in range(times):
+            name, side = f"conv{i}_{time}", -(-size // stride)
+            tensors[name] = Tensor(name, (side, side, out), byte, 2.0)
+            given = before if kernel == 1 else source
+            nodes.append(
+                Node(name, "conv_2d", (given,), name, layer(channels, kernel, stride, out))
+            )
+            outputs += [name] if kernel == 1 else []
+            before, source = (before, source) if kernel == 1 else (source, name)
+        if kernel == 7:
+            tensors["pool"] = Tensor("pool", (56, 56, out), byte, 2.0)
+            window = {"window": (3, 3), "stride": (2, 2), "padding": ((1, 0), (1, 0))}
+            nodes.append(Node("pool", "max_pool_2d", (source,), "pool", attributes=window))
+            source = "pool"
+    return Graph("resnet_18", tensors, tuple(nodes), ("x",), (*outputs, source))
+
+
+def layer(channels, kernel, stride, out):
+    """A convolution with normal weights that keeps the size, but for the stride."""
+    from hwsim.arith.formats import IntFormat
+    from hwsim.mapping.layer import MacLayer
+
+    rng = np.random.default_rng(channels + kernel + out)
+    shape, pad = (out, kernel, kernel, channels), kernel // 2
+    w = np.clip(np.rint(rng.normal(0, 30, shape)), -127, 127).astype(np.int64)
+    return MacLayer(
+        "conv_2d", w, IntFormat(8), np.full(out, 1e-3), np.zeros(out, np.int64),
+        bias=rng.integers(-9999, 9999, out), stride=(stride, stride), padding=((pad, pad),) * 2,
+    )  # fmt: skip

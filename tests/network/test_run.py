@@ -8,7 +8,7 @@ from oracles import tflite_ops
 from oracles.comparison import plain_events, plain_ledger, plain_place
 
 from hwsim import models
-from hwsim.analysis.isolated import isolated_layers
+from hwsim.analysis.isolated import isolated_layer
 from hwsim.analysis.ladder import layer_ladder
 from hwsim.arith.formats import IntFormat
 from hwsim.errors import ConfigError, TrapError, UnsupportedError
@@ -104,11 +104,11 @@ def test_both_runs_share_every_tensor_on_which_they_agree(digits, monkeypatch, t
     graph, images = digits
     monkeypatch.setattr(network_run, "BATCH_TAPS", taps)
     free = network_run.run(graph, hardware.load("edge_ws_16x16"), {"image": images[:3]})
-    assert all(free.codes[name] is free.exact[name] for name in free.codes)
+    assert all(free.codes.shares(name, free.exact) for name in free.codes)
     override = {"match": "conv4", "accumulator.bits": 12, "chain.bits": 12}
     spec = hardware.load("edge_ws_16x16").model_copy(update={"overrides": [override]})
     run = network_run.run(graph, spec, {"image": images[:3]})
-    shared = {name: run.codes[name] is run.exact[name] for name in run.codes}
+    shared = {name: run.codes.shares(name, run.exact) for name in run.codes}
     outputs = [node.output for node in graph.nodes]
     apart = outputs.index(next(node.output for node in graph.nodes if node.name == "conv4"))
     assert all(shared[name] for name in outputs[:apart])
@@ -209,7 +209,7 @@ def test_a_constant_stands_for_every_sample():
     run = network_run.run(graph, matmul_machine(), {"a": a})
     assert run.codes["y"].tolist() == multiplied(a, b[None], (5, -7, 2)).tolist()
     reference = float_twin.run(graph, {"a": (a - 5) * 0.25})
-    alone = isolated_layers(graph, matmul_machine(), reference)["heads"]
+    alone = isolated_layer(graph, graph.nodes[0], matmul_machine(), reference)
     assert alone.codes.tolist() == run.codes["y"].tolist()
 
 
