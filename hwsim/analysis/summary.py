@@ -94,6 +94,7 @@ def layer_entry(
         "stall_cycles": stall_cycles(result),
         "utilization": schedule.utilization if array else None,
         "dataflow_folds": schedule.folds if array else None,
+        "groups_per_fold": schedule.packed if array else None,
         "latency_cycles": schedule.latency_cycles if array else None,
         "memory": memory_entry(result),
         "shape": list(graph.tensors[node.output].shape),

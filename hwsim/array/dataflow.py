@@ -67,6 +67,8 @@ class Fold(NamedTuple):
 class Schedule:
     """All clocks of one layer and one image on one array, in closed form.
 
+    ``packed``: groups of the layer that stand side by side in each group here (`Gemm.packed`).
+
     >>> ws = ArraySpec(dataflow="weight_stationary", rows=4, cols=4, k_order=["ky", "kx", "ic"])
     >>> Schedule(ws, groups=1, m=4, k=4, n=4).cycles  # DATAPATH.md section 8
     14
@@ -79,13 +81,16 @@ class Schedule:
     n: int
     chain_length: int | None = None
     latency: LatencySpec = ONE_EACH
+    packed: int = 1  # groups of the layer in each group here
 
     @classmethod
-    def of(cls, machine: Machine, shape: tuple[int, int, int, int, int]) -> Schedule:
+    def of(
+        cls, machine: Machine, shape: tuple[int, int, int, int, int], packed: int = 1
+    ) -> Schedule:
         """The schedule of one layer, ``shape`` S, G, M, K, N, on one machine."""
         _, groups, m, k, n = shape
         length = None if machine.chain is None else machine.chain.length
-        return cls(machine.array, groups, m, k, n, length, machine.latency)
+        return cls(machine.array, groups, m, k, n, length, machine.latency, packed)
 
     @property
     def rows(self) -> int:
@@ -188,7 +193,7 @@ class Schedule:
     @property
     def utilization(self) -> float:
         """Useful MACs / (PEs x cycles); 0 where there are no cycles."""
-        macs = self.groups * self.m * self.k * self.n
+        macs = self.groups * self.m * self.k * self.n // self.packed
         return macs / (self.rows * self.cols * self.cycles) if self.cycles else 0.0
 
     def fold_list(self) -> Iterator[Fold]:

@@ -54,6 +54,8 @@ def _times(layer: Layer) -> list[tuple[str, str]]:
     if layer["cycles"] is not None:
         folds = layer.get("dataflow_folds")
         more = "" if folds is None else f" in {words.several(folds, 'fold')}"
+        if (layer.get("groups_per_fold") or 1) > 1:
+            more += f" of {layer['groups_per_fold']} groups each"
         stall = layer["stall_cycles"] or 0
         text = f"{words.count(layer['cycles'])} compute{more}, {words.count(stall)} waiting"
         facts.append(("Clocks", f"{text}; {words.percent(layer['utilization'])} of the PEs busy"))
