@@ -20,6 +20,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal, NamedTuple, TypeVar
 
+import numpy as np
+from numpy.typing import NDArray
+
 from hwsim.array.gemm import Ints
 from hwsim.array.ledger import STAGES, Place
 from hwsim.array.specification import ArraySpec, LatencySpec, Machine
@@ -195,6 +198,24 @@ class Schedule:
         """Useful MACs / (PEs x cycles); 0 where there are no cycles."""
         macs = self.groups * self.m * self.k * self.n // self.packed
         return macs / (self.rows * self.cols * self.cycles) if self.cycles else 0.0
+
+    def fold_utilization(self) -> NDArray[np.float64]:
+        """Useful MACs / (PEs x clocks) of every fold of one group, of shape (row tiles, column
+        tiles); its mean is `utilization`. A tile at an edge keeps fewer PEs busy.
+
+        >>> ws = ArraySpec(dataflow="weight_stationary", rows=4, cols=4, k_order=["ky", "kx", "ic"])
+        >>> Schedule(ws, groups=1, m=6, k=6, n=4).fold_utilization().tolist()  # 16 clocks a fold
+        [[0.375], [0.1875]]
+        """
+        flow = self.dataflow
+        across = ((flow.row, self.row_tiles, self.rows), (flow.col, self.col_tiles, self.cols))
+        used = [
+            np.minimum(self.extent(axis) - np.arange(tiles) * lanes, lanes)
+            for axis, tiles, lanes in across
+        ]
+        macs = np.multiply.outer(*used) * self.extent(flow.stream)
+        share: NDArray[np.float64] = macs / self.packed / (self.rows * self.cols * self.fold_cycles)
+        return share
 
     def fold_list(self) -> Iterator[Fold]:
         """Folds in order: groups, then the table's outer axis, then the inner one."""
