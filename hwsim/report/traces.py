@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
@@ -28,15 +28,14 @@ from hwsim.analysis.summary import Evidence
 from hwsim.array.gemm import Datapath
 from hwsim.array.ledger import EventList
 from hwsim.array.specification import Machine
-from hwsim.array.trace import TraceWindow, check_window, record
+from hwsim.array.trace import TraceWindow, check_window
 from hwsim.errors import ConfigError, UnsupportedError
 from hwsim.mapping.prepare import prepare
 from hwsim.network.graph import Graph
 from hwsim.network.layers import codes_of, layer_gemms, output_side
 from hwsim.network.run import LayerResult
 from hwsim.report.files import npz_bytes, write_file
-from hwsim.report.trace_files import write_trace
-from hwsim.report.waveform import write_waveform
+from hwsim.report.trace_files import write_full_trace
 
 TRACES = ("off", "overflow", "errors", "full")
 WHERE = "--trace full"  # what messages name
@@ -125,11 +124,10 @@ def write_full(folder: Path, evidence: Evidence, choice: TraceChoice) -> None:
     """Every PE register of the chosen window, as ``full.npz`` and ``full.vcd``."""
     names = folder_names(list(evidence.run.layers))
     for result, datapath, window in chosen(evidence, choice):
-        trace = record(datapath, result.schedule, window)
-        trace = replace(trace, window=replace(window, sample=choice.sample))
         target = folder / names[result.node.name]
-        write_trace(target / "full.npz", trace)
-        write_waveform(target / "full.vcd", trace)
+        target.mkdir(parents=True, exist_ok=True)
+        files = target / "full.npz", target / "full.vcd"
+        write_full_trace(*files, datapath, result.schedule, window, choice.sample)
 
 
 def check_choice(
