@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,15 +27,15 @@ from hwsim.analysis.summary import Evidence
 from hwsim.array.gemm import Datapath
 from hwsim.array.ledger import EventList
 from hwsim.array.specification import Machine
-from hwsim.array.trace import TraceWindow, check_window, record
 from hwsim.errors import ConfigError, UnsupportedError
 from hwsim.mapping.prepare import prepare
 from hwsim.network.graph import Graph
 from hwsim.network.layers import codes_of, layer_gemms, output_side
 from hwsim.network.run import LayerResult
 from hwsim.report.files import npz_bytes, write_file
-from hwsim.report.trace_files import write_trace
-from hwsim.report.waveform import write_waveform
+
+if TYPE_CHECKING:  # the cycle engine and the writer of waveforms: of full traces alone
+    from hwsim.array.trace import TraceWindow
 
 TRACES = ("off", "overflow", "errors", "full")
 WHERE = "--trace full"  # what messages name
@@ -118,6 +118,10 @@ def write_errors(folder: Path, evidence: Evidence) -> None:
 
 def write_full(folder: Path, evidence: Evidence, choice: TraceChoice) -> None:
     """Every PE register of the chosen window, as ``full.npz`` and ``full.vcd``."""
+    from hwsim.array.trace import record
+    from hwsim.report.trace_files import write_trace
+    from hwsim.report.waveform import write_waveform
+
     names = folder_names(list(evidence.run.layers))
     for result, datapath, window in chosen(evidence, choice):
         trace = record(datapath, result.schedule, window)
@@ -160,6 +164,8 @@ def check_windows(evidence: Evidence, choice: TraceChoice) -> None:
     ------
     ConfigError
     """
+    from hwsim.array.trace import check_window
+
     windows = 0
     for result, datapath, window in chosen(evidence, choice):
         check_window(datapath, result.schedule, window)
@@ -178,6 +184,8 @@ def chosen(
 
     The datapath holds this image alone: it is the window's sample 0.
     """
+    from hwsim.array.trace import TraceWindow
+
     image = slice(choice.sample, choice.sample + 1)
     codes = {name: tensor[image] for name, tensor in evidence.run.codes.items()}
     for name, result in evidence.run.layers.items():
