@@ -72,12 +72,16 @@ def unmatched(machine: Machine, names: Collection[str]) -> Iterator[tuple[str, s
     """
     for i, entry in enumerate(machine.overrides):
         field, glob = f"overrides[{i}].match", entry["match"]
-        if any(fnmatchcase(name, glob) for name in names):
+        if glob == "*" or any(fnmatchcase(name, glob) for name in names):
             continue
         if not re.search(r"[*?[]", glob):
             close = difflib.get_close_matches(glob, names, 3)
-            known = f"perhaps {', '.join(close)}" if close else f"which are {', '.join(names)}"
-            must = f"must be a layer of the network, {known}"
+            known = (
+                f"perhaps {', '.join(close)}"
+                if close
+                else f"there are {', '.join(names) or 'none'}"
+            )
+            must = f"must be a layer of the network; {known}"
             raise ConfigError.at(machine.name, field, glob, must)
         yield field, glob
 
