@@ -20,7 +20,8 @@ from vcd import VCDWriter
 from hwsim.array.dataflow import Schedule
 from hwsim.array.gemm import Ints
 from hwsim.array.specification import Machine
-from hwsim.array.trace import RegisterTrace, TraceWindow, record
+from hwsim.array.trace import RegisterTrace, TraceWindow, check_window, record
+from hwsim.errors import ConfigError
 from hwsim.rtl.machine import parameters
 from hwsim.vectors.case import LayerCase, Run
 
@@ -58,6 +59,22 @@ class Signal:
     bits: int
     content: Ints | list[int]
     kind: str = "wire"
+
+
+def check_waves(case: LayerCase, run: Run, window: WaveWindow) -> None:
+    """Refuse a window that `write_waves` cannot write.
+
+    Raises
+    ------
+    ConfigError
+        It leaves the run, or its trace would take more than 256 MiB.
+    """
+    folds = run.schedule.folds
+    if window.last_fold is not None and window.last_fold >= folds:
+        chosen = f"{window.first_fold}:{window.last_fold}"
+        must = f"must lie in 0:{folds - 1}, the folds of {case.layer}"
+        raise ConfigError.at("--waves", "folds", chosen, must)
+    check_window(run.datapath, run.schedule, window.of(run.schedule))
 
 
 def write_waves(
