@@ -13,14 +13,15 @@ from numpy.typing import NDArray
 
 from hwsim.arith.overflow import Overflow, fit
 from hwsim.array import replay
+from hwsim.array.cycle_layout import LANES, ROWS_IN_PLACE, Words, in_blocks
 from hwsim.array.cycle_memory import Counters, adding_register
-from hwsim.array.cycle_waves import LANES, run_waves
+from hwsim.array.cycle_waves import run_waves
 from hwsim.array.dataflow import ONE_EACH, Schedule
 from hwsim.array.gemm import Datapath, Ints, Register
 from hwsim.array.ledger import Execution, Place, RegisterLedger, is_symmetric
 from hwsim.array.stepwise import output_problem, plan
 from hwsim.array.vector.instructions import CHOSEN
-from hwsim.array.vector.systolic_sums import (
+from hwsim.array.vector.systolic_registers import (
     ACC,
     CHAIN,
     CHANGED,
@@ -38,8 +39,8 @@ from hwsim.array.vector.systolic_sums import (
 REACH = 1 << 30  # no sum reaches it: half the range of a lane
 HALF_REACH = (1 << 15) - 1  # of an operand: half of a pair
 LANE = np.iinfo(np.int32)
+PANEL = 1 << 21  # pairs of weights, and counters of events, at once, where one block has fewer
 STAGES = {CHAIN: replay.CHAIN, ACC: replay.ACCUMULATOR}
-Words = NDArray[np.int32]
 
 
 def in_waves(datapath: Datapath, schedule: Schedule) -> bool:
@@ -108,15 +109,6 @@ def rule_row(register: Register) -> list[int]:
     return [low, register.hi, low, register.hi, 0]
 
 
-def in_blocks(rows: Ints) -> Words:
-    """Channels (G, R, N) in blocks (G, blocks, R, LANES); lanes not in use are 0."""
-    groups, count, n = rows.shape
-    blocks = -(-n // LANES)
-    whole = np.zeros((groups, count, blocks * LANES), np.int32)
-    whole[:, :, :n] = rows
-    return np.ascontiguousarray(whole.reshape(groups, count, blocks, LANES).swapaxes(1, 2))
-
-
 class WaveLayer:
     """One layer: what `run_waves` gets, and what it finds."""
 
@@ -150,26 +142,35 @@ class WaveLayer:
         return start
 
     def run(self) -> tuple[Ints, Ints]:
-        """Every wave; stored and exact sums (S, G, M, N)."""
-        datapath, (samples, groups, m, _, n) = self.datapath, self.datapath.shape
+        """Every wave; stored and exact sums (S, G, M, N), one array where they are the same."""
+        datapath, (samples, groups, m, k, n) = self.datapath, self.datapath.shape
         stored, exact = np.empty((2, samples, groups, m, n), np.int64)
-        factor, term = (
-            np.zeros((groups, len(self.late), n), np.int64),
-            np.zeros((samples, groups, len(self.late), m), np.int32),
-        )
+        late = len(self.late)
+        factor = np.zeros((groups, late, n), np.int64)
+        term = np.zeros((samples, groups, late, m), np.int32)
         for j, (of_channel, of_output) in enumerate(self.late):
             factor[:, j], term[:, :, j] = of_channel, of_output
-        chain = datapath.chain[0] if datapath.chain else self.adding
-        rules = [chain, self.adding, *[self.adding] * len(self.late)]
-        if datapath.check_final:
-            rules[-1] = datapath.accumulator
-        run_waves(
-            np.ascontiguousarray(datapath.a), np.ascontiguousarray(datapath.w, np.int32),
-            self.schedule.k_tile, int(bool(datapath.chain)), in_blocks(self.start),
-            np.array([rule_row(r) for r in rules], np.int32), in_blocks(factor), term,
-            self.found, self.by_channel, self.by_row, stored, exact,
+        start = in_blocks(self.start)
+        rows = self.schedule.k_tile if datapath.chain else min(ROWS_IN_PLACE, k)
+        folds, even = -(-k // rows), rows + rows % 2
+        together = min(max(PANEL // (folds * even * LANES), 1), start.shape[1])
+        differ = run_waves(
+            np.ascontiguousarray(datapath.a), np.ascontiguousarray(datapath.w, np.int32), rows,
+            int(bool(datapath.chain)), start, self.rules(), in_blocks(factor), term, self.found,
+            np.zeros((together, folds, even + 1, LANES), np.int32),
+            np.zeros((together, late, LANES), np.int32),
+            self.by_channel, self.by_row, stored, exact,
         )  # fmt: skip
-        return stored, exact
+        return stored, exact if differ else stored
+
+    def rules(self) -> Words:
+        """The chain, the accumulator while it adds, and at each late store."""
+        datapath = self.datapath
+        chain = datapath.chain[0] if datapath.chain else self.adding
+        found = [chain, self.adding, *[self.adding] * len(self.late)]
+        if datapath.check_final:
+            found[-1] = datapath.accumulator
+        return np.array([rule_row(r) for r in found], np.int32)
 
     def clocks(self) -> int:
         """Clocks of one image: a fold lasts until its last wave has left the last column."""

@@ -11,10 +11,11 @@ from oracles.small_layers import plain as plain_layer
 from hwsim.arith.overflow import Overflow
 from hwsim.array import cycle, cycle_fast
 from hwsim.array.cycle_fast import execute_waves, in_waves
-from hwsim.array.cycle_waves import LANES, PANEL, STRETCH, WAVES
+from hwsim.array.cycle_layout import LANES, STRETCH
 from hwsim.array.gemm import Datapath
 from hwsim.array.specification import LatencySpec
 from hwsim.array.vector.instructions import CHOSEN
+from hwsim.array.vector.systolic_registers import WAVES
 
 SYSTOLIC = DATAFLOWS[:3]
 RULES = [Overflow.WRAP, Overflow.SATURATE, Overflow.SATURATE_SYMMETRIC, Overflow.TRAP]
@@ -98,10 +99,13 @@ def test_edges_of_blocks_are_of_no_account(m, n):
 
 
 @needs_vectors
-def test_columns_that_no_panel_holds_together_count_alike():
-    k, rng = PANEL // LANES // 2 + 3, np.random.default_rng(2)
-    drawn = layer("weight_stationary", (2, 1, 3, k, 2 * LANES), (64, 64), rng, (17, 19))
-    assert compare(*drawn).all()
+def test_columns_that_no_panel_holds_together_count_alike(monkeypatch):
+    """Panels of one block of columns, of two, and of all three."""
+    for panel in (1, 2 * 64 * LANES, 1 << 21):
+        monkeypatch.setattr(cycle_fast, "PANEL", panel)
+        rng = np.random.default_rng(2)
+        drawn = layer("weight_stationary", (2, 1, 3, 61, 2 * LANES + 1), (64, 64), rng, (13, 14))
+        assert compare(*drawn).all()
 
 
 @needs_vectors
