@@ -13,7 +13,15 @@ from numpy.typing import NDArray
 
 from hwsim.arith.overflow import Overflow, fit
 from hwsim.array import replay
-from hwsim.array.cycle_layout import LANES, ROWS_IN_PLACE, Words, in_blocks
+from hwsim.array.cycle_layout import (
+    LANES,
+    ROWS_IN_PLACE,
+    STRETCH,
+    Near,
+    Words,
+    copy_others,
+    in_blocks,
+)
 from hwsim.array.cycle_memory import Counters, adding_register
 from hwsim.array.cycle_waves import run_waves
 from hwsim.array.dataflow import ONE_EACH, Schedule
@@ -46,7 +54,6 @@ STAGES = {CHAIN: replay.CHAIN, ACC: replay.ACCUMULATOR}
 def in_waves(datapath: Datapath, schedule: Schedule) -> bool:
     """Whether vector code does this layer: the processor has it, and operands and sums fit it."""
     samples, _, m, k, _ = datapath.shape
-    registers = (*datapath.chain, datapath.accumulator)
     return (
         CHOSEN is not None
         and schedule.folds > 0
@@ -54,8 +61,8 @@ def in_waves(datapath: Datapath, schedule: Schedule) -> bool:
         and schedule.latency == ONE_EACH
         and datapath.drop_bits == 0
         and datapath.a.dtype == np.int32
-        and samples * m <= LANE.max
-        and all(is_plain(register) for register in registers)
+        and samples * m * -(-k // schedule.k_tile) <= LANE.max
+        and all(is_plain(register) for register in (*datapath.chain, datapath.accumulator))
         and fits_lanes(datapath, k)
     )
 
@@ -132,10 +139,8 @@ class WaveLayer:
         start = np.zeros((groups, 3, n), np.int64)
         if self.datapath.preload is not None:
             r = self.adding
-            stored = [
-                fit(int(b), r.lo, r.hi, r.overflow, r.wrap_bits)
-                for b in self.datapath.preload.ravel()
-            ]
+            biases = self.datapath.preload.ravel().tolist()
+            stored = [fit(b, r.lo, r.hi, r.overflow, r.wrap_bits) for b in biases]
             start[:, STORED] = np.reshape(stored, (groups, n))
             start[:, EXACT] = self.datapath.preload
             start[:, CHANGED] = start[:, STORED] ^ start[:, EXACT]
@@ -143,25 +148,24 @@ class WaveLayer:
 
     def run(self) -> tuple[Ints, Ints]:
         """Every wave; stored and exact sums (S, G, M, N), one array where they are the same."""
-        datapath, (samples, groups, m, k, n) = self.datapath, self.datapath.shape
+        datapath, late = self.datapath, len(self.late)
+        samples, groups, m, k, n = datapath.shape
         stored, exact = np.empty((2, samples, groups, m, n), np.int64)
-        late = len(self.late)
         factor = np.zeros((groups, late, n), np.int64)
         term = np.zeros((samples, groups, late, m), np.int32)
         for j, (of_channel, of_output) in enumerate(self.late):
             factor[:, j], term[:, :, j] = of_channel, of_output
         start = in_blocks(self.start)
         rows = self.schedule.k_tile if datapath.chain else min(ROWS_IN_PLACE, k)
-        folds, even = -(-k // rows), rows + rows % 2
-        together = min(max(PANEL // (folds * even * LANES), 1), start.shape[1])
-        differ = run_waves(
+        together = min(max(PANEL // ((k + 2 * rows) * LANES), 1), start.shape[1])
+        differs = np.zeros((*start.shape[:2], -(-samples * m // STRETCH)), np.bool_)
+        run_waves(
             np.ascontiguousarray(datapath.a), np.ascontiguousarray(datapath.w, np.int32), rows,
             int(bool(datapath.chain)), start, self.rules(), in_blocks(factor), term, self.found,
-            np.zeros((together, folds, even + 1, LANES), np.int32),
-            np.zeros((together, late, LANES), np.int32),
-            self.by_channel, self.by_row, stored, exact,
+            Near.of(together, -(-k // rows), rows, late), self.by_channel, self.by_row, differs,
+            stored, exact,
         )  # fmt: skip
-        return stored, exact if differ else stored
+        return stored, copy_others(differs, stored, exact)
 
     def rules(self) -> Words:
         """The chain, the accumulator while it adds, and at each late store."""
@@ -173,16 +177,15 @@ class WaveLayer:
         return np.array([rule_row(r) for r in found], np.int32)
 
     def clocks(self) -> int:
-        """Clocks of one image: a fold lasts until its last wave has left the last column."""
-        schedule = self.schedule
-        element = schedule.extent(schedule.dataflow.stream) - 1
+        """Clocks of an image: a fold lasts until its last wave has left the last column."""
+        schedule, element = self.schedule, self.schedule.extent(self.schedule.dataflow.stream) - 1
         last = schedule.store_clock(element, schedule.rows - 1, schedule.cols - 1, 0)
         return schedule.groups * schedule.row_tiles * schedule.col_tiles * (last + 1)
 
     def chain_events(self) -> tuple[Ints, Ints]:
         """Events of the chain, by channel and by step."""
-        k = self.datapath.shape[3]
-        return self.by_channel[0], np.concatenate([[0], self.by_row[:k], [0]])
+        steps = self.by_row[: self.datapath.shape[3]]
+        return self.by_channel[0], np.concatenate([[0], steps, [0]])
 
     def accumulator_events(self) -> tuple[Ints, Ints]:
         """Events of the accumulator, by channel and by step: the preload's, those of products or
@@ -239,10 +242,9 @@ def execute_waves(datapath: Datapath, schedule: Schedule, first_sample: int) -> 
     layer = WaveLayer(datapath, schedule)
     stored, exact = layer.run()
     compare_clocks(layer.clocks(), schedule)
-    chain = datapath.chain
     return Execution(
         accumulator=stored,
         exact=exact,
-        chain=layer.ledger(CHAIN, chain[0], first_sample) if chain else None,
+        chain=layer.ledger(CHAIN, datapath.chain[0], first_sample) if datapath.chain else None,
         accumulator_ledger=layer.ledger(ACC, datapath.accumulator, first_sample),
     )

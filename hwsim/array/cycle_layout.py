@@ -6,6 +6,8 @@ fold by fold, so that a fold is in one place.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -22,6 +24,59 @@ LOW_HALF = 0xFFFF  # of a pair: a weight of the first row
 Words = NDArray[np.int32]
 
 
+class Near(NamedTuple):
+    """What is at hand while a stretch of waves goes through some blocks of columns: int32 ndarrays.
+
+    Attributes
+    ----------
+    tiles : of shape (blocks, folds, even / 2, LANES)
+        Weights, two rows to a pair; ``even``: rows of a fold, or one more, filled with 0.
+    elements : of shape (folds, STRETCH, even)
+        The stream.
+    terms : of shape (J, STRETCH)
+        Of each wave, for J stores after all folds.
+    valid : of shape (STRETCH,)
+        0 of waves that are copies of the last one, else 1.
+    sums : of shape (STRETCH, FIELDS, LANES)
+        As `systolic_registers` lists them.
+    left : of shape (STRETCH / WAVES,)
+        Not 0 where a sum of a group of waves has left a register: until then the exact sums are
+        what is stored.
+    work : of shape (WAVES, FIELDS, LANES)
+    events : of shape (blocks, folds, even + 1, LANES)
+        By row of the product; the last one: at the store behind the array.
+    late : of shape (blocks, J, LANES)
+        Events at late stores.
+    """
+
+    tiles: Words
+    elements: Words
+    terms: Words
+    valid: Words
+    sums: Words
+    left: Words
+    work: Words
+    events: Words
+    late: Words
+
+    @classmethod
+    def of(cls, blocks: int, folds: int, rows: int, late: int) -> Near:
+        """All 0."""
+        even = rows + rows % 2
+        shapes = (
+            (blocks, folds, even // 2, LANES),
+            (folds, STRETCH, even),
+            (late, STRETCH),
+            (STRETCH,),
+            (STRETCH, FIELDS, LANES),
+            (STRETCH // WAVES,),
+            (WAVES, FIELDS, LANES),
+            (blocks, folds, even + 1, LANES),
+            (blocks, late, LANES),
+        )
+        return cls(*(np.zeros(shape, np.int32) for shape in shapes))
+
+
 def in_blocks(rows: Ints) -> Words:
     """Channels (G, R, N) in blocks (G, blocks, R, LANES); lanes not in use are 0."""
     groups, count, n = rows.shape
@@ -29,6 +84,18 @@ def in_blocks(rows: Ints) -> Words:
     whole = np.zeros((groups, count, blocks * LANES), np.int32)
     whole[:, :, :n] = rows
     return np.ascontiguousarray(whole.reshape(groups, count, blocks, LANES).swapaxes(1, 2))
+
+
+def copy_others(differs: NDArray[np.bool_], stored: Ints, exact: Ints) -> Ints:
+    """Exact sums (S, G, M, N), where those of some stretches (G, blocks, stretches) are written:
+    all others are the stored ones, and so is the array where none differs."""
+    if not differs.any():
+        return stored
+    samples, groups, m, n = stored.shape
+    of_wave = differs.repeat(LANES, 1)[:, :n].repeat(STRETCH, 2)[:, :, : samples * m]
+    of_output = of_wave.reshape(groups, n, samples, m).transpose(2, 0, 3, 1)
+    np.copyto(exact, stored, where=~of_output)
+    return exact
 
 
 @kernel
@@ -44,16 +111,17 @@ def lay_weights(w, first, last, rows, tiles):  # type: ignore[no-untyped-def]
                     for c in range(LANES):
                         tile[c] = w[at, begin + c] & LOW_HALF | w[at + 1, begin + c] << 16
                     continue
-                tile[:] = 0
+                for c in range(LANES):
+                    tile[c] = 0
                 for row in range(at, min(at + 2, beyond)):
                     for c in range(min(n - begin, LANES)):
                         tile[c] |= (w[row, begin + c] & LOW_HALF) << 16 * (row - at)
 
 
 @kernel
-def lay_elements(x, g, begin, count, rows, elements, term, terms, valid):  # type: ignore[no-untyped-def]
+def lay_elements(x, g, begin, count, rows, term, near):  # type: ignore[no-untyped-def]
     """A stretch of waves, fold by fold; the last one again where it is short."""
-    m = x.shape[2]
+    m, elements, terms, valid = x.shape[2], near.elements, near.terms, near.valid
     for i in range(valid.shape[0]):
         valid[i] = i < count
         s, pixel = divmod(begin + min(i, count - 1), m)
@@ -73,7 +141,11 @@ def lay_sums(start, sums, left):  # type: ignore[no-untyped-def]
         for field in range(CHANGED + 1):
             for c in range(LANES):
                 sums[i, field, c] = start[field, c]
-    left[:] = start[CHANGED].any()
+    differ = 0
+    for c in range(LANES):
+        differ |= start[CHANGED, c]
+    for group in range(left.shape[0]):
+        left[group] = differ != 0
 
 
 @kernel
@@ -91,32 +163,28 @@ def write_waves(sums, out, g, begin, count, n):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def copy_others(differs, stored, exact):  # type: ignore[no-untyped-def]
-    """Exact sums that are the stored ones."""
-    samples, groups, m, n = stored.shape
-    for g in range(groups):
-        for wave in range(samples * m):
-            s, pixel = divmod(wave, m)
-            for c in range(n):
-                if not differs[g, c // LANES, wave // STRETCH]:
-                    exact[s, g, pixel, c] = stored[s, g, pixel, c]
-
-
-@kernel
 def count_rows(events, late, rows, chained, by_channel, by_row):  # type: ignore[no-untyped-def]
     """Events of one block, by column and by row; they are 0 again."""
     folds, even = events.shape[0], events.shape[1] - 1
     k = by_row.shape[0] - late.shape[0] - folds * chained
     for fold in range(folds):
         for r in range(even + 1):
-            at = fold * rows + r if r < even else k + fold
-            for c in range(by_channel.shape[1]):
-                by_channel[(r == even) * 1, c] += events[fold, r, c]
-            found = events[fold, r].sum()
+            found, at = 0, fold * rows + r if r < even else k + fold
+            for c in range(LANES):
+                found += events[fold, r, c]
             if found:
+                take(events[fold, r], by_channel[(r == even) * 1])
                 by_row[at] += found
     for j in range(late.shape[0]):
-        for c in range(by_channel.shape[1]):
-            by_channel[1, c] += late[j, c]
-        by_row[k + folds * chained + j] += late[j].sum()
-    events[:], late[:] = 0, 0
+        for c in range(LANES):
+            by_row[k + folds * chained + j] += late[j, c]
+        take(late[j], by_channel[1])
+
+
+@kernel
+def take(events, total):  # type: ignore[no-untyped-def]
+    """Add events to the columns in use."""
+    for c in range(LANES):
+        if c < total.shape[0]:
+            total[c] += events[c]
+        events[c] = 0

@@ -8,14 +8,10 @@ after the other, so that a fold's weights and sums stay near.
 
 from __future__ import annotations
 
-import numpy as np
-
 from hwsim._jit import kernel, overload
 from hwsim.array.cycle_layout import (
-    FIELDS,
     LANES,
     STRETCH,
-    copy_others,
     count_rows,
     lay_elements,
     lay_sums,
@@ -26,64 +22,37 @@ from hwsim.array.vector import systolic
 from hwsim.array.vector.systolic_registers import EXACT, STORED, WAVES
 
 
-def waves(  # type: ignore[no-untyped-def]
-    x, w, k, rows, chained, groups, base, rules, factor, term, valid, found, events,
-    late, sums, left, work,
-):  # fmt: skip
+def waves(near, block, k, rows, chained, count, base, rules, factor, found):  # type: ignore[no-untyped-def]
     """A stretch of waves through all folds of a block; exists as vector code alone.
 
-    Parameters
-    ----------
-    x : int32 ndarray of shape (folds, STRETCH, even)
-        Elements by fold, wave and row; ``even``: rows of a fold, or one more: filled with 0.
-    w : int32 ndarray of shape (folds, even / 2, LANES)
-        Weights, two rows to a pair.
-    groups : int
-        Of `WAVES` waves each; what is over in the last one is a copy of the last wave.
-    base : int
-        Number of the first wave.
-    valid : int32 ndarray of shape (STRETCH,)
-        0 of copies, else 1.
-    found : int32 ndarray of shape (2, 7, LANES)
-    events : int32 ndarray of shape (folds, even + 1, LANES)
-        By row of the product; the last one: at the store behind the array.
-    late : int32 ndarray of shape (J, LANES)
-        Events at late stores.
-    sums : int32 ndarray of shape (STRETCH, FIELDS, LANES)
-        As `systolic_sums` lists them.
-    left : int32 ndarray of shape (STRETCH / WAVES,)
-        Not 0 where a sum of a group has left a register: until then the exact sums are what is
-        stored.
-    work : int32 ndarray of shape (WAVES, FIELDS, LANES)
+    Arguments of `run_waves`, of one group and block; ``near`` : `Near`; ``block``: of those there;
+    ``count``: waves, the first of them number ``base``.
     """
     raise NotImplementedError
 
 
 @overload(waves)
-def _waves(  # type: ignore[no-untyped-def]
-    x, w, k, rows, chained, groups, base, rules, factor, term, valid, found, events,
-    late, sums, left, work,
-):  # fmt: skip
+def _waves(near, block, k, rows, chained, count, base, rules, factor, found):  # type: ignore[no-untyped-def]
     """Fold after fold, then what comes after the last."""
 
-    def in_vectors(  # type: ignore[no-untyped-def]
-        x, w, k, rows, chained, groups, base, rules, factor, term, valid, found, events,
-        late, sums, left, work,
-    ):  # fmt: skip
-        for fold in range(x.shape[0]):
+    def in_vectors(near, block, k, rows, chained, count, base, rules, factor, found):  # type: ignore[no-untyped-def]
+        groups = (count - 1) // WAVES + 1
+        for fold in range(near.elements.shape[0]):
+            x, w, events = near.elements[fold], near.tiles[block, fold], near.events[block, fold]
             pairs = (min(rows, k - fold * rows) + 1) // 2
             if chained:
                 systolic.fold_behind(
-                    x[fold], w[fold], pairs, groups, base, rules, valid, found,
-                    events[fold], sums, left, work,
+                    x, w, pairs, groups, base, rules, near.valid, found, events, near.sums,
+                    near.left, near.work,
                 )  # fmt: skip
             else:
                 systolic.fold_in_place(
-                    x[fold], w[fold], pairs, groups, base, rules, valid, found,
-                    events[fold], sums, left, work,
+                    x, w, pairs, groups, base, rules, near.valid, found, events, near.sums,
+                    near.left, near.work,
                 )  # fmt: skip
         systolic.finish(
-            groups, base, rules, factor, term, valid, found, late, sums, left, work
+            groups, base, rules, factor, near.terms, near.valid, found, near.late[block],
+            near.sums, near.left, near.work,
         )  # fmt: skip
 
     return in_vectors
@@ -91,11 +60,10 @@ def _waves(  # type: ignore[no-untyped-def]
 
 @kernel
 def run_waves(  # type: ignore[no-untyped-def]
-    x, w, rows, chained, start, rules, factor, term, found, events, late, by_channel, by_row,
+    x, w, rows, chained, start, rules, factor, term, found, near, by_channel, by_row, differs,
     stored, exact,
 ):  # fmt: skip
-    """Every wave of every sample; whether ``exact`` differs from ``stored``, else it is not
-    written.
+    """Every wave of every sample.
 
     Parameters
     ----------
@@ -113,53 +81,40 @@ def run_waves(  # type: ignore[no-untyped-def]
         ``factor * term`` is stored after all products.
     found : int32 ndarray of shape (G, blocks, 2, 7, LANES)
         Ranges, classes and first waves (S * M of them) of chain and accumulator.
-    events, late : int32 ndarrays of shapes (together, folds, even + 1, LANES), (together, J, LANES)
+    near : Near
         0, for the blocks of columns that go through the array together.
     by_channel : int64 ndarray of shape (2, G, N)
         Events at products, and at stores behind the array.
     by_row : int64 ndarray of shape (K + F + J,)
         Events by row of the product, by fold where ``chained``, by late store.
+    differs : bool ndarray of shape (G, blocks, stretches)
+        False. Whether exact sums of a stretch differ from stored ones: else they are not written.
     stored, exact : int64 ndarrays of shape (S, G, M, N)
     """
     samples, groups, m, k = x.shape
-    blocks, together, folds, even = (
-        start.shape[1],
-        events.shape[0],
-        events.shape[1],
-        events.shape[2] - 1,
-    )
-    tiles = np.empty((together, folds, even // 2, LANES), np.int32)
-    elements = np.zeros((folds, STRETCH, even), np.int32)
-    terms = np.zeros((late.shape[1], STRETCH), np.int32)
-    sums = np.zeros((STRETCH, FIELDS, LANES), np.int32)
-    work = np.zeros((WAVES, FIELDS, LANES), np.int32)
-    left, valid = np.zeros(STRETCH // WAVES, np.int32), np.zeros(STRETCH, np.int32)
-    differs = np.zeros((groups, blocks, (samples * m - 1) // STRETCH + 1), np.bool_)
+    blocks, together = start.shape[1], near.tiles.shape[0]
     for g in range(groups):
         for first in range(0, blocks, together):
             last = min(first + together, blocks)
-            lay_weights(w[g], first, last, rows, tiles)
+            lay_weights(w[g], first, last, rows, near.tiles)
             for begin in range(0, samples * m, STRETCH):
-                count = min(STRETCH, samples * m - begin)
-                lay_elements(x, g, begin, count, rows, elements, term, terms, valid)
+                count, stretch = min(STRETCH, samples * m - begin), begin // STRETCH
+                lay_elements(x, g, begin, count, rows, term, near)
                 for block in range(first, last):
-                    near = block - first
-                    lay_sums(start[g, block], sums, left)
+                    lay_sums(start[g, block], near.sums, near.left)
                     waves(  # type: ignore[no-untyped-call]
-                        elements, tiles[near], k, rows, chained,
-                        (count - 1) // WAVES + 1, begin, rules, factor[g, block], terms, valid,
-                        found[g, block], events[near],
-                        late[near], sums, left, work,
+                        near, block - first, k, rows, chained, count, begin, rules,
+                        factor[g, block], found[g, block],
                     )  # fmt: skip
-                    write_waves(sums[:, STORED], stored, g, begin, count, block * LANES)
-                    if left.any():
-                        write_waves(sums[:, EXACT], exact, g, begin, count, block * LANES)
-                        differs[g, block, begin // STRETCH] = True
+                    write_waves(near.sums[:, STORED], stored, g, begin, count, block * LANES)
+                    for group in range(near.left.shape[0]):
+                        differs[g, block, stretch] |= near.left[group] != 0
+                    if differs[g, block, stretch]:
+                        write_waves(near.sums[:, EXACT], exact, g, begin, count, block * LANES)
             for block in range(first, last):
-                if differs[g, block].any():
-                    n, near = block * LANES, block - first
+                n, own, events = block * LANES, block - first, False
+                for stretch in range(differs.shape[2]):
+                    events |= differs[g, block, stretch]
+                if events:
                     at = by_channel[:, g, n : n + LANES]
-                    count_rows(events[near], late[near], rows, chained, at, by_row)
-    if differs.any():
-        copy_others(differs, stored, exact)
-    return differs.any()
+                    count_rows(near.events[own], near.late[own], rows, chained, at, by_row)

@@ -110,6 +110,16 @@ def test_columns_that_no_panel_holds_together_count_alike(monkeypatch):
 
 @needs_vectors
 @pytest.mark.parametrize("dataflow", SYSTOLIC)
+def test_exact_sums_are_whole_where_one_stretch_alone_overflows(dataflow):
+    m, n = 2 * STRETCH + 3, LANES + 2
+    a, w = np.ones((1, 1, m, 9), np.int32), np.ones((1, 9, n), np.int32)
+    a[0, 0, STRETCH + 3], w[0, :, n - 1] = 11, 11
+    datapath = plain_layer(dataflow, a, w, 4, bits=8)
+    assert compare(datapath, schedule_of(dataflow, 4, 2, 1, m, 9, n)).any()
+
+
+@needs_vectors
+@pytest.mark.parametrize("dataflow", SYSTOLIC)
 def test_the_first_event_is_the_first_of_samples_groups_and_channels(dataflow):
     """One event each: moved through samples, groups, pixels and channels."""
     for at in np.ndindex(2, 2, 3, 2):
@@ -187,3 +197,12 @@ def test_drawn_layers_of_the_other_tests_run_in_waves_too():
                 compare(datapath, schedule)
                 done += 1
     assert done > 15
+
+
+@needs_vectors
+def test_what_counters_do_not_hold_runs_clock_by_clock():
+    """Three folds of each of 2**30 waves may have more events than 32 bits count."""
+    datapath, schedule = changed(reach=(1, 1), last=None, row_sum=None, check_final=False)
+    for waves, held in ((1 << 29, True), (1 << 30, False)):
+        a = np.broadcast_to(datapath.a[:, :, :1], (1, 1, waves, 9))
+        assert in_waves(replace(datapath, a=a), schedule) == held

@@ -57,11 +57,16 @@ def _fold_behind(
         own.widen(CHAIN, LOW, HIGH, span)
         beyond = some(e, [chain.outside(*span)])
         with b.if_then(beyond, likely=False):
-            own.store(STORED, [ZERO] * WAVES)
-            own.store(EXACT, exact)
+            for field, values in (
+                (STORED, [ZERO] * WAVES),
+                (CHANGED, [ZERO] * WAVES),
+                (EXACT, exact),
+            ):
+                own.store(field, values)
             own.store_spans(spans)
-            parts = work, INDEX(0), x, w, pairs, first, rules, INDEX(0), valid, found, events
-            call_emitted(b, _chain_again, *parts, base)
+            parts = work, INDEX(0), x, w, pairs, first, rules, INDEX(0), valid, events
+            call_emitted(b, _store_again, *parts)
+            call_emitted(b, _classify_chain, work, rules, valid, found, first, base)
         own.widen(CHAIN, FINAL_LOW, FINAL_HIGH, own.span(exact))
         behind = Waves(e, sums, first, valid, found)
         before = behind.load(EXACT)
@@ -99,35 +104,33 @@ def _fold_in_place(
             with b.if_then(b.not_(differ)):
                 own.store(STORED, own.load(EXACT))
             own.store_spans(spans)
-            parts = sums, first, x, w, pairs, first, rules, INDEX(1), valid, found, events
-            call_emitted(b, _place_again, *parts)
+            parts = sums, first, x, w, pairs, first, rules, INDEX(1), valid, events
+            call_emitted(b, _store_again, *parts)
+            hits = [own.left(b.add(first, INDEX(i)), rule) for i in range(WAVES)]
+            _mark(own, [b.sext(lanes, VECTOR) for lanes in hits])
             left.store(WORD(1), group)
         own.store(EXACT, [slot() for slot in exact])
 
 
-def _chain_again(
+def _store_again(
     e: Emitter, sums: Array, at: Any, x: Array, w: Array, pairs: Any, wave: Any, rules: Array,
-    row: Any, valid: Array, found: Array, events: Array, base: Any,
+    row: Any, valid: Array, events: Array,
 ) -> None:  # fmt: skip
-    """The stores of a chain that overflows."""
-    waves, rule = Waves(e, sums, at, valid, found), Rule(e, rules, row)
+    """The stores of sums of which one has left its register, or had."""
+    waves, rule = Waves(e, sums, at, valid, sums), Rule(e, rules, row)
     Tile(e, x, w, pairs, wave).add_stored(waves, rule, events)
+
+
+def _classify_chain(
+    e: Emitter, sums: Array, rules: Array, valid: Array, found: Array, wave: Any, base: Any
+) -> None:
+    """Classes and first waves of a fold's chains with an event."""
+    waves, rule = Waves(e, sums, INDEX(0), valid, found), Rule(e, rules, 0)
     waves.classify(CHAIN, lambda own: waves.left(own, rule), rule, wave, base)
 
 
-def _place_again(
-    e: Emitter, sums: Array, at: Any, x: Array, w: Array, pairs: Any, wave: Any, rules: Array,
-    row: Any, valid: Array, found: Array, events: Array,
-) -> None:  # fmt: skip
-    """The same of sums that stay; they are classified after the last store."""
-    waves, rule = Waves(e, sums, at, valid, found), Rule(e, rules, row)
-    Tile(e, x, w, pairs, wave).add_stored(waves, rule, events)
-    hits = [waves.left(e.builder.add(at, INDEX(i)), rule) for i in range(WAVES)]
-    _mark(waves, [e.builder.sext(lanes, VECTOR) for lanes in hits])
-
-
 def _mark(waves: Waves, bits: list[Any]) -> None:
-    """Add to the bits that stores changed; where sums stay, any bits stand for an event."""
+    """Add to the bits that stores changed; where sums stay, all bits stand for an event."""
     pairs = zip(waves.load(CHANGED), bits, strict=True)
     waves.store(CHANGED, [waves.e.builder.or_(*pair) for pair in pairs])
 
@@ -175,9 +178,9 @@ def _finish(
             rule = b.add(j, INDEX(2))
             call_emitted(b, _add_behind, sums, work, first, rules, rule, valid, events, j)
         own.widen(ACC, FINAL_LOW, FINAL_HIGH, own.span(own.load(EXACT)))
-        last = Rule(e, rules, b.sub(rules.shape[0], INDEX(1)))
         hits = [own.changed(b.add(first, INDEX(i))) for i in range(WAVES)]
         with b.if_then(some(e, hits), likely=False):
+            last = Rule(e, rules, b.sub(rules.shape[0], INDEX(1)))
             own.classify(ACC, own.changed, last, first, base)
             left.store(WORD(1), group)
 

@@ -105,14 +105,14 @@ class Waves:
         low, high = zip(*spans, strict=True)
         return reduced(low, self.e.least), reduced(high, self.e.largest)
 
-    def changed(self, wave: Any) -> Any:
-        """Lanes of a wave in which a store changed a value."""
-        return self.e.builder.icmp_signed("!=", self.sums.load(wave, CHANGED, kind=VECTOR), ZERO)
-
     def left(self, wave: Any, rule: Rule) -> Any:
         """Lanes of a wave whose exact sums left the register: those that had an event, for until
         its first one a register holds the exact sum."""
         return rule.outside(*(self.sums.load(wave, f, kind=VECTOR) for f in (LOWEST, HIGHEST)))
+
+    def changed(self, wave: Any) -> Any:
+        """Lanes of a wave in which a store changed a value."""
+        return self.e.builder.icmp_signed("!=", self.sums.load(wave, CHANGED, kind=VECTOR), ZERO)
 
     def classify(
         self, register: int, hit: Callable[[Any], Any], rule: Rule, first: Any, base: Any
