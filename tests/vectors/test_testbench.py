@@ -1,7 +1,10 @@
 """Bundles under Icarus and Verilator: what passes, and that an altered bit does not."""
 
+import os
 import shutil
 import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 from rtl.simulators import need
@@ -115,10 +118,12 @@ def test_a_bundle_needs_no_python(own_bundle, tmp_path):
 
 
 def test_cocotb_passes_and_finds_an_altered_bit(own_bundle):
-    need("cocotb-config")
-    assert make(own_bundle, "cocotb", "SEED=3")[0] == 0
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    if shutil.which("cocotb-config", path=path) is None:
+        pytest.skip("cocotb is not installed: pip install cocotb")
+    assert make(own_bundle, "cocotb", "SEED=3", path=path)[0] == 0
     altered(own_bundle, "output", 0.5)
-    assert make(own_bundle, "cocotb")[0] != 0
+    assert make(own_bundle, "cocotb", path=path)[0] != 0
 
 
 @pytest.mark.slow
