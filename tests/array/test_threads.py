@@ -8,7 +8,7 @@ from hwsim.array.threads import threads
 from hwsim.errors import ConfigError
 
 
-@pytest.mark.parametrize("asked, found", [("1", 1), ("2", 2), ("07", 7), ("", os.cpu_count())])
+@pytest.mark.parametrize(("asked", "found"), [("1", 1), ("2", 2), ("07", 7), ("", os.cpu_count())])
 def test_threads_are_those_asked_for(asked, found, monkeypatch):
     monkeypatch.setenv("HWSIM_THREADS", asked)
     assert threads() == found
