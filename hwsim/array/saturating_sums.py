@@ -95,11 +95,13 @@ def lay_codes(codes, top_bit, zero, shift, images):  # type: ignore[no-untyped-d
 
     ``top_bit``: 128 where the bytes are signed codes, which so become ``code + 128``; else 0.
     """
+    half = images.dtype.type
+    minus, times = half(zero), half(1 << shift)
     for s in range(codes.shape[0]):
         for y in range(codes.shape[1]):
             row, laid = codes[s, y], images[s, y]
             for i in range(row.size):
-                laid[i] = np.int16((np.int32(row[i] ^ top_bit) - zero) << shift)
+                laid[i] = half(half(half(row[i] ^ top_bit) - minus) * times)
 
 
 def lay_steps(w: Ints, lanes: int, each: int) -> NDArray[np.int16]:

@@ -36,7 +36,7 @@ from hwsim.network.layers import (
 )
 from hwsim.network.values_layer import QuickLayer, quick_layer
 from hwsim.network.values_tables import table_of
-from hwsim.network.values_work import WORTH, Worker, side_by_side
+from hwsim.network.values_work import PARTS, Worker, side_by_side, worth
 
 Step = Callable[[list[NDArray[Any]], Worker], NDArray[Any]]
 AT_ONCE = 64  # samples, so that memory stays flat
@@ -81,17 +81,18 @@ class Values:
         """
         given = inputs if isinstance(inputs, dict) else {self.graph.inputs[0]: inputs}
         samples = len(next(iter(given.values())))
-        workers = self._workers(samples)
-        batch = min(AT_ONCE, -(-max(samples, 1) // len(workers)))
+        hands = self._hands(samples)
+        parts_of_all = 1 if hands == 1 else hands * PARTS
+        batch = min(AT_ONCE, -(-max(samples, 1) // parts_of_all))
         starts = range(0, max(samples, 1), batch)
+        helpers = self.threads - 1 if samples < self.threads else 0
         parts: dict[int, dict[str, NDArray[Any]]] = {}
 
-        def work(worker: Worker) -> None:
-            for start in starts[worker.number :: len(workers)]:
-                some = {name: codes[start : start + batch] for name, codes in given.items()}
-                parts[start] = self._run(some, worker)
+        def work(start: int, number: int) -> None:
+            some = {name: codes[start : start + batch] for name, codes in given.items()}
+            parts[start] = self._run(some, Worker(number, helpers))
 
-        side_by_side([partial(work, worker) for worker in workers])
+        side_by_side([partial(work, start) for start in starts], hands)
         found = {}
         for name in self.graph.outputs:
             all_parts = [parts[start][name] for start in starts]
@@ -99,17 +100,12 @@ class Values:
             found[name] = widened(codes, self.graph.tensors[name]) if widen else codes
         return found if len(found) > 1 else found[self.graph.outputs[0]]
 
-    def _workers(self, samples: int) -> list[Worker]:
-        """Some for an image each where there are enough, else one with helpers.
-
-        A step of whole ledgers is no kernel alone: it keeps other threads from Python too long.
-        """
+    def _hands(self, samples: int) -> int:
+        """Threads that take images: a step of whole ledgers is no kernel alone, and would keep the
+        others from Python too long."""
         quick = "stepwise" not in (way for _, way in self.ways)
-        if self.threads > 1 and samples >= self.threads and quick:
-            if samples * self._macs >= WORTH:
-                return [Worker(number) for number in range(self.threads)]
-            return [Worker()]
-        return [Worker(0, self.threads - 1)]
+        enough = samples >= self.threads and worth(samples * self._macs)
+        return self.threads if quick and enough else 1
 
     def _run(self, codes: dict[str, NDArray[Any]], worker: Worker) -> dict[str, NDArray[Any]]:
         """One batch."""

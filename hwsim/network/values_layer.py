@@ -23,7 +23,7 @@ from hwsim.network.values_codes import Codes
 from hwsim.network.values_exact import exact_sums_of
 from hwsim.network.values_geometry import Geometry
 from hwsim.network.values_saturating import saturating_sums_of
-from hwsim.network.values_work import Worker, side_by_side
+from hwsim.network.values_work import PARTS, Worker, side_by_side
 
 SLACK = 64  # elements that the last tap's read may reach past an image
 OUTPUTS_AT_ONCE = 8192  # pixels of all images that are laid out together
@@ -133,14 +133,14 @@ class QuickLayer:
         if count not in self._places:
             self._places[count] = self.geometry.places_of(count, tile)
         places, hands = self._places[count], worker.hands(self.sums.macs * len(flat))
-        part = -(-len(places) // tile // hands) * tile
-        side_by_side(
-            [
-                partial(self._make, images, places[begin:][:part], flat[begin:][:part],
-                        self._room(worker.number + i, 0).sums)
-                for i, begin in enumerate(range(0, len(places), part))
-            ]
-        )  # fmt: skip
+        parts = 1 if hands == 1 else hands * PARTS
+        part = -(-len(places) // tile // parts) * tile
+
+        def make(begin: int, number: int) -> None:
+            sums = self._room(worker.number + number, 0).sums
+            self._make(images, places[begin:][:part], flat[begin:][:part], sums)
+
+        side_by_side([partial(make, begin) for begin in range(0, len(places), part)], hands)
 
     def _make(
         self, images: Images, places: Ints, out: NDArray[Any], sums: NDArray[np.int32]

@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from functools import cache
 
+PARTS = 4  # of a call's work for each thread: one that comes late takes fewer
 WORTH = 20_000_000  # MACs of a call: below, waking a second thread costs more than it brings
 
 
@@ -35,27 +36,42 @@ class Worker:
         >>> Worker(helpers=1).hands(WORTH), Worker(helpers=1).hands(WORTH - 1)
         (2, 1)
         """
-        return 1 + self.helpers if macs >= WORTH else 1
+        return 1 + self.helpers if worth(macs) else 1
 
 
-def side_by_side(tasks: Sequence[Callable[[], None]]) -> None:
-    """Do all tasks, the first in this thread; the others wait for the kernels to let go of Python.
+def worth(macs: int) -> bool:
+    """Whether a second thread is."""
+    return macs >= WORTH
+
+
+def side_by_side(tasks: Sequence[Callable[[int], None]], hands: int) -> None:
+    """Do all tasks by up to so many threads; each takes the next one, given its own number.
+
+    This thread is number 0: what others have not begun when nothing is left, they never begin.
+    Kernels let go of Python, so that threads meet between them alone.
 
     >>> done = []
-    >>> side_by_side([lambda: done.append(1), lambda: done.append(2)])
+    >>> side_by_side([lambda number: done.append(1), lambda number: done.append(2)], 2)
     >>> sorted(done)
     [1, 2]
     """
-    if len(tasks) == 1:
-        tasks[0]()
+    todo = iter(tasks)
+
+    def work(number: int) -> None:
+        for task in todo:
+            task(number)
+
+    if hands == 1 or len(tasks) == 1:
+        work(0)
         return
-    pool = _pool(os.getpid(), len(tasks) - 1)
-    others = [pool.submit(task) for task in tasks[1:]]
+    pool = _pool(os.getpid(), hands - 1)
+    others = [pool.submit(work, number) for number in range(1, hands)]
     try:
-        tasks[0]()
+        work(0)
     finally:
-        wait(others)
-    for other in others:
+        begun = [other for other in others if not other.cancel()]
+        wait(begun)
+    for other in begun:
         other.result()
 
 
