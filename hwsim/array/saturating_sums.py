@@ -1,4 +1,4 @@
-"""Sums of a layer whose one register saturates at each addition, without a ledger.
+"""Sums of a layer whose registers saturate at each addition, without a ledger.
 
 Outputs are free to run side by side, and each one's additions keep their order. Operands lie as
 16-bit integers, shifted left so that a 32-bit lane may saturate where the register does: products
@@ -50,6 +50,38 @@ def add_saturating(x, places, taps, w, start, late, register, out):  # type: ign
                 total[n] = fit(int(total[n]) + int(late[b, n]), lo, hi, SATURATE, 0)
 
 
+def add_folds(x, places, taps, w, start, late, register, link, fold, out):  # type: ignore[no-untyped-def]
+    """Every output's sum of a chain's sums, arrays as `add_saturating` has them::
+
+        total = start[b, n]
+        chain = 0; chain = fit_link(chain + product)       for every k of a fold of so many steps
+        total = fit(total + chain)                         for every fold
+        out[p, b, n] = fit(total + late[b, n])
+
+    ``link``: ``lo, hi`` of the chain.
+    """
+    word = out.dtype.type
+    lo, hi, shift = word(register[0]), word(register[1]), register[2]
+    link_lo, link_hi = word(link[0]), word(link[1])
+    blocks, lanes = start.shape
+    chain = np.empty_like(start[0])
+    for p in range(places.size):
+        for b in range(blocks):
+            total = out[p, b]
+            total[:] = start[b]
+            for first in range(0, taps.size, fold):
+                chain[:] = 0
+                for k in range(first, min(first + fold, taps.size)):
+                    code, weights = word(x[places[p] + taps[k]]), w[b, k]
+                    for n in range(lanes):
+                        product = word(word(code * weights[n]) >> shift)
+                        chain[n] = fit(word(chain[n] + product), link_lo, link_hi, SATURATE, 0)
+                for n in range(lanes):
+                    total[n] = fit(word(total[n] + chain[n]), lo, hi, SATURATE, 0)
+            for n in range(lanes):
+                total[n] = fit(int(total[n]) + int(late[b, n]), lo, hi, SATURATE, 0)
+
+
 @cache
 def saturating_sums(form: int, vectors: int) -> Callable[..., None]:
     """`add_saturating`, compiled as it stands where ``vectors`` is 0, else in vectors of a form
@@ -57,34 +89,61 @@ def saturating_sums(form: int, vectors: int) -> Callable[..., None]:
     them."""
     if not vectors:
         return kernel(add_saturating)
-    add_tiles = tile_kernel(form, vectors)
+    add_tiles = tile_kernel(form, vectors, False)
 
     @kernel
     def in_vectors(x, places, taps, w, start, late, register, out):  # type: ignore[no-untyped-def]
         lo, hi, shift = register
-        add_tiles(x, places, taps, w, start, late, lo, hi, shift, out)
+        add_tiles(x, places, taps, w, start, late, lo, hi, lo, hi, shift, 1, out)
 
     return in_vectors
 
 
-@kernel
-def saturating_taps(x, places, taps, w, start, late, register, out):  # type: ignore[no-untyped-def]
-    """Channel by channel, as `add_saturating`: ``x[places[p] + taps[k] + c] * w[k, c]``; no shift.
+@cache
+def folded_sums(form: int, vectors: int) -> Callable[..., None]:
+    """`add_folds`, as `saturating_sums`; in 32-bit lanes."""
+    if not vectors:
+        return kernel(add_folds)
+    add_tiles = tile_kernel(form, vectors, True)
 
-    ``w``: int32 of shape (K, channels); ``start``, ``late``: (channels,).
+    @kernel
+    def folds_in_vectors(  # type: ignore[no-untyped-def]
+        x, places, taps, w, start, late, register, link, fold, out
+    ):
+        lo, hi, shift = register
+        link_lo, link_hi = link
+        add_tiles(
+            x, places, taps, w, start, late, link_lo, link_hi, lo, hi, shift, fold, out
+        )  # fmt: skip
+
+    return folds_in_vectors
+
+
+@kernel
+def saturating_taps(x, places, taps, w, start, late, register, link, fold, out):  # type: ignore[no-untyped-def]
+    """Channel by channel, as `add_folds`: ``x[places[p] + taps[k] + c] * w[k, c]``; no shift.
+
+    Without a chain a fold is one step, whose product the link holds. ``w``: int32 of shape
+    (K, channels); ``start``, ``late``: (channels,).
     """
     word = out.dtype.type
     lo, hi = word(register[0]), word(register[1])
+    link_lo, link_hi = word(link[0]), word(link[1])
     channels = start.size
+    chain = np.empty_like(start)
     for p in range(places.size):
         total = out[p]
         total[:] = start
-        for k in range(taps.size):
-            first = places[p] + taps[k]
-            codes, weights = x[first : first + channels], w[k]
+        for begin in range(0, taps.size, fold):
+            chain[:] = 0
+            for k in range(begin, min(begin + fold, taps.size)):
+                first = places[p] + taps[k]
+                codes, weights = x[first : first + channels], w[k]
+                for c in range(channels):
+                    product = word(codes[c] * weights[c])
+                    chain[c] = fit(word(chain[c] + product), link_lo, link_hi, SATURATE, 0)
             for c in range(channels):
-                product = word(codes[c] * weights[c])
-                total[c] = fit(word(total[c] + product), lo, hi, SATURATE, 0)
+                total[c] = fit(word(total[c] + chain[c]), lo, hi, SATURATE, 0)
         for c in range(channels):
             total[c] = fit(int(total[c]) + int(late[c]), lo, hi, SATURATE, 0)
 

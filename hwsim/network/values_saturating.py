@@ -1,6 +1,8 @@
-"""Sums of a layer whose one register saturates, step by step in the array's order.
+"""Sums of a layer whose registers saturate, step by step in the array's order.
 
-Without a chain each product is one store into the accumulator; what the machine adds is
+Without a chain each product is one store into the accumulator; with one, each fold of its chain. A
+register that cannot overflow takes part as one that saturates at its bound: clamping moves sums
+towards 0, so that no sum leaves the weight bound. What the machine adds is
 `hwsim.array.datapath`'s: weights in the order of k, the bias as it is stored, before the first
 product or after the last. A code becomes the operand that the PEs multiply where it is laid out.
 """
@@ -13,12 +15,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hwsim.arith.formats import signed_bits
+from hwsim.arith.formats import IntFormat, signed_bits
 from hwsim.arith.overflow import Overflow
+from hwsim.array.bounds import Hull
 from hwsim.array.datapath import operand_ranges, recentre
-from hwsim.array.gemm import Datapath, Ints
-from hwsim.array.saturating_sums import lay_codes, lay_steps, saturating_sums, saturating_taps
-from hwsim.array.stepwise import HI, LO, register_table
+from hwsim.array.gemm import Ints, Register
+from hwsim.array.ledger import is_symmetric
+from hwsim.array.saturating_sums import (
+    folded_sums,
+    lay_codes,
+    lay_steps,
+    saturating_sums,
+    saturating_taps,
+)
 from hwsim.array.vector import saturating
 from hwsim.array.vector.instructions import CHOSEN
 from hwsim.array.vector.saturating import ENDS, HALVES, LANE, PIXELS, halves_of, lanes_of_vector
@@ -27,6 +36,7 @@ from hwsim.network.graph import Tensor
 from hwsim.network.values_codes import padded
 from hwsim.network.values_geometry import Geometry
 
+Ends = tuple[int, int]
 SATURATING = {int(Overflow.SATURATE), int(Overflow.SATURATE_SYMMETRIC)}
 HALF, WORD = 16, 32  # bits of lanes
 PLAIN_LANES = 64
@@ -63,8 +73,16 @@ class Form:
         return vectors * COST[self.form], -self.vectors
 
 
-def form_of(code: tuple[int, int], w: Ints, register: tuple[int, int], channels: int) -> Form:
-    """The quickest form of operands in these ranges and this register.
+def form_of(
+    code: tuple[int, int],
+    w: Ints,
+    register: tuple[int, int],
+    channels: int,
+    *,
+    halves: bool = True,
+) -> Form:
+    """The quickest form of operands in these ranges and this register; ``halves``: may be 16-bit
+    lanes.
 
     >>> w = np.array([-128, 127])
     >>> 0 <= form_of((-255, 255), w, (-(1 << 19), (1 << 19) - 1), 64).code_shift <= 7
@@ -81,9 +99,20 @@ def form_of(code: tuple[int, int], w: Ints, register: tuple[int, int], channels:
         by_weight = min(shift, spare_weight)
         forms += [Form(LANE, vectors, shift - by_weight, by_weight) for vectors in PIXELS]
     largest = max(map(abs, code)) * max(map(abs, weight))
-    if max(hi, -1 - lo, largest) < 1 << (HALF - 1):
+    if halves and max(hi, -1 - lo, largest) < 1 << (HALF - 1):
         forms += [Form(HALVES, vectors) for vectors in PIXELS]
     return min(forms, key=lambda form: form.cost(channels))
+
+
+@dataclass(frozen=True)
+class Chain:
+    """Folds of a chain, ``link`` its ends; without one a fold is one product, that always fits."""
+
+    link: Ends
+    fold: int = 1
+
+
+ANY_PRODUCT = Chain((-(1 << WORD - 2), 1 << WORD - 2))
 
 
 class SaturatingSums:
@@ -92,7 +121,12 @@ class SaturatingSums:
     kind: type[np.generic] = np.int16
 
     def __init__(
-        self, geometry: Geometry, prepared: PreparedLayer, source: Tensor, register: Ints
+        self,
+        geometry: Geometry,
+        prepared: PreparedLayer,
+        source: Tensor,
+        ends: Ends,
+        chain: Chain | None,
     ) -> None:
         assert source.format is not None
         datapath = prepared.datapath
@@ -100,8 +134,11 @@ class SaturatingSums:
         channels, self.by_channel = groups * n, geometry.by_channel
         w = datapath.w.astype(np.int64).transpose(1, 0, 2).reshape(steps, channels)
         codes, _ = operand_ranges(prepared.gemm, prepared.machine)
-        ends = (int(register[LO]), int(register[HI]))
-        self.form = Form(ENDS, 0) if self.by_channel else form_of(codes, w, ends, channels)
+        adding = ends if chain is None else chain.link
+        self.chain = chain
+        self.form = Form(ENDS, 0)
+        if not self.by_channel:
+            self.form = form_of(codes, w, adding, channels, halves=chain is None)
         lanes = channels if self.by_channel else self.form.lanes
         shift = self.form.code_shift + self.form.weight_shift
         self.register = (*ends, shift)
@@ -127,12 +164,16 @@ class SaturatingSums:
 
     def add(self, images: NDArray[Any], places: Ints, out: NDArray[np.int32]) -> None:
         """Sums of whole tiles."""
-        given = (images, places, self.taps, self.weight)
+        given, chain = (images, places, self.taps, self.weight), self.chain or ANY_PRODUCT
         if self.by_channel:
-            saturating_taps(*given, self.start[0], self.late[0], self.register, out[:, 0])
-        else:
+            ends = (self.start[0], self.late[0], self.register, chain.link)
+            saturating_taps(*given, *ends, chain.fold, out[:, 0])
+        elif self.chain is None:
             add = saturating_sums(self.form.form, self.form.vectors)
             add(*given, self.start, self.late, self.register, out)
+        else:
+            add = folded_sums(self.form.form, self.form.vectors)
+            add(*given, self.start, self.late, self.register, chain.link, chain.fold, out)
 
 
 def zero_of(prepared: PreparedLayer) -> int:
@@ -151,28 +192,39 @@ def _addend(bias: Ints | None, channels: int) -> Ints:
 def saturating_sums_of(
     prepared: PreparedLayer, source: Tensor, geometry: Geometry
 ) -> SaturatingSums | None:
-    """The sums step by step, or None where the layer has more than one store a step, a rule other
-    than saturating, or operands and registers that are not built."""
-    datapath = prepared.datapath
-    if datapath.chain or not one_register(datapath):
+    """The sums step by step, or None where a register can overflow by another rule, or operands
+    and registers are not built."""
+    datapath, bounds = prepared.datapath, prepared.bounds
+    if datapath.check_final or datapath.drop_bits or datapath.row_sum is not None:
         return None
-    register = register_table(datapath)[0]
-    if register[HI] >= 1 << (WORD - 2) or _farthest(datapath.last) >= 1 << (WORD - 1):
+    ends = ends_of((datapath.accumulator,), bounds.accumulator_weight)
+    chain = None
+    if bounds.chain_weight is not None:
+        link = ends_of(datapath.chain, bounds.chain_weight)
+        chain = None if link is None else Chain(link, prepared.schedule.k_tile)
+    if ends is None or (chain is None and datapath.chain):
         return None
     code, weight = operand_ranges(prepared.gemm, prepared.machine)
     if max(signed_bits(*code), signed_bits(*weight)) > HALF - 1:
         return None
-    return SaturatingSums(geometry, prepared, source, register)
+    if _farthest(datapath.last) >= 1 << (WORD - 1):
+        return None
+    return SaturatingSums(geometry, prepared, source, ends, chain)
 
 
-def one_register(datapath: Datapath) -> bool:
-    """Whether all that happens to a sum is that one register saturates, at each addition."""
-    return (
-        datapath.accumulator.overflow in SATURATING
-        and not datapath.check_final
-        and not datapath.drop_bits
-        and datapath.row_sum is None
-    )
+def ends_of(registers: tuple[Register, ...], bound: Hull) -> Ends | None:
+    """Where sums are held: the ends of the one register that saturates, or a range around the bound
+    that all registers hold; None where neither is so, or a 32-bit lane is too narrow."""
+    lo, hi = bound.reach
+    if not all(r.lo <= lo <= hi <= r.hi and -r.hi <= lo for r in registers):
+        if len(registers) > 1 or registers[0].overflow not in SATURATING:
+            return None
+        register = registers[0]
+        ends = ((-register.hi if is_symmetric(register) else register.lo), register.hi)
+    else:
+        around = IntFormat(signed_bits(lo, hi))
+        ends = (around.lo, around.hi)
+    return ends if ends[1] < 1 << (WORD - 2) else None
 
 
 def _farthest(values: Ints | None) -> int:

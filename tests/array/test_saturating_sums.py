@@ -8,6 +8,7 @@ from oracles.rules import kept
 
 from hwsim.array.saturating_sums import (
     add_saturating,
+    folded_sums,
     lay_codes,
     lay_steps,
     saturating_sums,
@@ -25,15 +26,17 @@ from hwsim.array.vector.saturating import (
 )
 
 
-def by_oracle(x, places, taps, w, start, late, bits, symmetric):
-    """Python integers and the oracle's rule."""
+def by_oracle(x, places, taps, w, start, late, bits, symmetric, link=64, fold=1):
+    """Python integers and the oracle's rule; ``link``: bits of the chain."""
     rule = "saturate_symmetric" if symmetric else "saturate"
     out = np.empty((len(places), w.shape[1]), np.int64)
     for p, place in enumerate(places.tolist()):
         for n in range(w.shape[1]):
-            total = int(start[n])
+            total, chain = int(start[n]), 0
             for k, tap in enumerate(taps.tolist()):
-                total = kept(total + int(x[place + tap]) * int(w[k, n]), bits, rule)
+                chain = kept(chain + int(x[place + tap]) * int(w[k, n]), link, "saturate")
+                if (k + 1) % fold == 0 or k + 1 == len(taps):
+                    total, chain = kept(total + chain, bits, rule), 0
             out[p, n] = kept(total + int(late[n]), bits, rule)
     return out
 
@@ -53,11 +56,11 @@ class Problem:
         self.late = rng.integers(-(1 << bits + 1), 1 << bits + 1, channels)
         self.bits, self.symmetric = bits, symmetric
 
-    def expected(self):
+    def expected(self, **chain):
         given = (self.places, self.taps, self.w, self.start, self.late)
-        return by_oracle(self.x, *given, self.bits, self.symmetric)
+        return by_oracle(self.x, *given, self.bits, self.symmetric, **chain)
 
-    def found(self, form, vectors, shift=(0, 0)):
+    def found(self, form, vectors, shift=(0, 0), link=None, fold=1):
         """Laid out for one form, run, and taken apart; the definition on the same arrays."""
         lanes = lanes_of_vector(form) * vectors or 16
         halves = halves_of(form) if vectors else 1
@@ -69,12 +72,14 @@ class Problem:
             laid = np.zeros((len(w) * lanes), np.int32)
             laid[: len(values)] = values
             ends.append(laid.reshape(len(w), lanes))
-        register = (self.lo, self.hi, sum(shift))
+        rest = ((self.lo, self.hi, sum(shift)),)
+        if link is not None:
+            rest += ((-(1 << link - 1), (1 << link - 1) - 1), fold)
+        sums = saturating_sums if link is None else folded_sums
         out = np.empty((len(places), len(w), lanes), np.int32)
-        saturating_sums(form, vectors)(x, places, self.taps, w, *ends, register, out)
+        sums(form, vectors)(x, places, self.taps, w, *ends, *rest, out)
         defined = np.empty_like(out)
-        plain = saturating_sums(form, 0)
-        plain(x, places, self.taps, w[..., ::halves], *ends, register, defined)
+        sums(form, 0)(x, places, self.taps, w[..., ::halves], *ends, *rest, defined)
         assert (out == defined).all()
         return out.reshape(len(places), -1)[: len(self.places), : self.w.shape[1]]
 
@@ -103,20 +108,46 @@ def test_every_form_gives_the_sums_of_the_oracle(
         assert (problem.found(LANE, vectors, (code, 32 - bits - code)) == expected).all()
 
 
+@pytest.mark.skipif(CHOSEN is None, reason="no vector instructions")
+@settings(max_examples=40, deadline=None)
+@given(
+    seed=st.integers(0, 1 << 32),
+    bits=st.integers(8, 29),
+    link=st.integers(12, 29),
+    fold=st.integers(1, 20),
+    steps=st.integers(1, 40),
+    channels=st.integers(1, 40),
+    symmetric=st.booleans(),
+    vectors=st.sampled_from(sorted(PIXELS)),
+)
+def test_sums_of_chains_are_those_of_the_oracle(
+    seed, bits, link, fold, steps, channels, symmetric, vectors
+):
+    problem = Problem(seed, bits, steps, channels, 9, symmetric)
+    expected = problem.expected(link=link, fold=fold)
+    assert (problem.found(ENDS, vectors, link=link, fold=fold) == expected).all()
+    if HAS_LANE and link >= 17:
+        code = min(32 - link, 7)
+        shift = (code, 32 - link - code)
+        assert (problem.found(LANE, vectors, shift, link, fold) == expected).all()
+
+
+@pytest.mark.parametrize("fold", [1, 4])
 @pytest.mark.parametrize("bits", [12, 15, 16, 17, 20, 28])
-def test_sums_of_channels_are_those_of_the_oracle(bits):
+def test_sums_of_channels_are_those_of_the_oracle(bits, fold):
     rng = np.random.default_rng(bits)
     problem = Problem(bits, bits, 9, 37, 20, symmetric=bits == 15)
     out = np.empty((20, 37), np.int32)
-    register = (problem.lo, problem.hi, 0)
+    register, link = (problem.lo, problem.hi, 0), 31 if fold == 1 else 16
+    ends = (-(1 << link - 1), (1 << link - 1) - 1)
     saturating_taps(
         problem.x.astype(np.int16), problem.places, problem.taps, problem.w.astype(np.int32),
-        problem.start.astype(np.int32), problem.late.astype(np.int32), register, out,
+        problem.start.astype(np.int32), problem.late.astype(np.int32), register, ends, fold, out,
     )  # fmt: skip
     for c in rng.permutation(37)[:9]:
         alone = by_oracle(
             problem.x[c:], problem.places, problem.taps, problem.w[:, [c]], problem.start[[c]],
-            problem.late[[c]], bits, bits == 15,
+            problem.late[[c]], bits, bits == 15, link, fold,
         )  # fmt: skip
         assert (out[:, [c]] == alone).all()
 

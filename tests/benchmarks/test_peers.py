@@ -219,7 +219,7 @@ def test_saturating_product_beside_the_exact_one(bits, table, in_turn, benchmark
     name = f"saturating sums, {bits} bits"
     ratio = table.add(product.name, name, "exact sums (hwsim)", seconds, goal=0.2)
     benchmark.pedantic(ours, rounds=3)
-    assert ratio > 0.2 * BUSY * SHARE
+    assert ratio > 0.06 * SHARE
 
 
 @pytest.mark.torch
@@ -238,7 +238,7 @@ def test_saturating_product_beside_torch(table, in_turn, torch_alone, benchmark)
     assert (ours() == loop().numpy()).all()
     ratio = table.add(product.name, f"saturating sums, {BITS} bits", "torch loop", seconds, goal=90)
     benchmark.pedantic(ours, rounds=3)
-    assert ratio > 90 * BUSY * SHARE
+    assert ratio > 8 * SHARE
 
 
 @pytest.mark.torch

@@ -94,6 +94,52 @@ def test_random_layers_have_the_codes_of_the_run(
     assert (values(codes) == codes_of_run(graph, machine, codes)[0]).all(), values.ways
 
 
+@settings(max_examples=60, deadline=None)
+@given(
+    seed=st.integers(0, 1 << 32),
+    name=st.sampled_from(["edge_ws_16x16", "edge_is_16x16", "dot_product_64x16", "gemmini"]),
+    bits=st.integers(12, 22),
+    chain_bits=st.integers(14, 22),
+    overflow=st.sampled_from(["saturate", "saturate_symmetric", "wrap"]),
+    chain_overflow=st.sampled_from(["saturate", "saturate_symmetric", "wrap"]),
+    op=st.sampled_from(["conv_2d", "conv_2d", "depthwise_conv_2d", "fully_connected"]),
+    when=st.sampled_from(["preload", "last"]),
+    check=st.sampled_from(["each_add", "each_add", "final"]),
+)
+def test_random_layers_with_a_chain_have_the_codes_of_the_run(
+    seed, name, bits, chain_bits, overflow, chain_overflow, op, when, check
+):
+    graph, codes = random_layer(seed, op=op, step=1 << seed % (bits - 7))
+    words = [
+        f"accumulator.bits={bits}", f"accumulator.overflow={overflow}", f"bias.when={when}",
+        f"accumulator.check={check}", f"chain.bits={chain_bits}",
+        f"chain.overflow={chain_overflow}",
+    ]  # fmt: skip
+    machine = hardware.load(name, words)
+    values = Values(graph, machine)
+    assert (values(codes) == codes_of_run(graph, machine, codes)[0]).all(), values.ways
+
+
+@pytest.mark.parametrize(
+    ("words", "way"),
+    [
+        (["chain.bits=17", "chain.overflow=saturate", "accumulator.bits=32"], "saturating"),
+        (["chain.bits=14", "chain.overflow=saturate", "accumulator.bits=15"], "saturating"),
+        (["accumulator.bits=16"], "saturating"),  # the chain holds its sums
+        (["accumulator.bits=16", "accumulator.overflow=wrap"], "once"),
+        (["chain.bits=16", "accumulator.bits=16", "accumulator.overflow=wrap"], "once"),
+        (["accumulator.bits=16", "accumulator.check=final"], "once"),
+        (["chain.bits=14"], "stepwise"),  # it wraps, and the accumulator is wider
+    ],
+)
+def test_chains_take_the_way_that_is_proven(words, way):
+    graph, codes = random_layer(7, step=1 << 9)
+    machine = hardware.load("edge_ws_16x16", words)
+    values = Values(graph, machine)
+    assert values.ways == [("layer", way)]
+    assert (values(codes) == codes_of_run(graph, machine, codes)[0]).all()
+
+
 @pytest.mark.parametrize("overflow", ["saturate", "saturate_symmetric", "wrap"])
 @pytest.mark.parametrize("bits", [12, 14, 16, 17, 18, 20, 21])
 @pytest.mark.parametrize("op", ["conv_2d", "depthwise_conv_2d"])

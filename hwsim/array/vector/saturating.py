@@ -1,7 +1,7 @@
 """Sums that saturate at each addition, in vector registers: lanes are output channels.
 
 A code is broadcast from where it lies, and a tile of outputs stays in registers while all steps
-run. `hwsim.array.saturating_sums.add_saturating` is the definition. Three forms of one addition:
+run. `hwsim.array.saturating_sums` has the definitions. Three forms of one addition:
 
 - *lane*: the register's end is the lane's end. ``vpdpwssds`` adds the product of 16-bit operands
   to a 32-bit lane and saturates: of each pair of halves the weight's upper one is 0, so that it
@@ -15,6 +15,7 @@ run. `hwsim.array.saturating_sums.add_saturating` is the definition. Three forms
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
@@ -28,6 +29,7 @@ from hwsim.array.vector.emission import (
     WORDS,
     Array,
     Emitter,
+    Slot,
     vector_kernel,
 )
 from hwsim.array.vector.instructions import CHOSEN
@@ -74,45 +76,89 @@ class Adding:
 
 
 @cache
-def tile_kernel(form: int, vectors: int) -> Any:
-    """The kernel of one form and width of tile."""
+def tile_kernel(form: int, vectors: int, folded: bool) -> Any:
+    """The kernel of one form and width of tile; ``folded``: sums of a chain, fold by fold."""
     pixels, width = PIXELS[vectors], lanes_of_vector(form)
     lanes = [j * width for j in range(vectors)]
 
     def body(
         e: Emitter, x: Array, places: Array, taps: Array, w: Array, start: Array, late: Array,
-        lo: Any, hi: Any, shift: Any, out: Array,
+        link_lo: Any, link_hi: Any, lo: Any, hi: Any, shift: Any, fold: Any, out: Array,
     ) -> None:  # fmt: skip
-        """Tiles of a layer; arrays as `saturating_sums.add_saturating` has them."""
-        b, add = e.builder, Adding(e, form, lo, hi)
+        """Tiles of a layer; arrays as `saturating_sums` has them."""
+        b, add, ends = e.builder, Adding(e, form, link_lo, link_hi), Adding(e, ENDS, lo, hi)
         blocks, steps = w.shape[:2]
-        with e.loop(0, blocks) as block:
-            first = [_first(e, add, start, block, lane, shift) for lane in lanes]
-            with e.loop(0, b.sdiv(places.shape[0], INDEX(pixels))) as tile:
-                pixel = b.mul(tile, INDEX(pixels))
-                at = [places.load(b.add(pixel, INDEX(i)), kind=INDEX) for i in range(pixels)]
+        with e.loop(0, blocks) as block, e.loop(0, b.sdiv(places.shape[0], INDEX(pixels))) as tile:
+            pixel = b.mul(tile, INDEX(pixels))
+            at = [places.load(b.add(pixel, INDEX(i)), kind=INDEX) for i in range(pixels)]
+            walk = Walk(e, add, x, at, taps, w, block, vectors)
+            if folded:
+                totals = [
+                    [e.slot(start.load(block, INDEX(lane), kind=VECTOR)) for lane in lanes]
+                    for _ in at
+                ]
+                _add_folds(walk, totals, ends, steps, fold, shift)
+                words = [[[(0, total())] for total in row] for row in totals]
+            else:
+                first = [_first(e, add, start, block, lane, shift) for lane in lanes]
                 sums = [[e.slot(value) for value in first] for _ in at]
-                with e.loop(0, steps) as step:
-                    tap = taps.load(step, kind=INDEX)
-                    weights = [
-                        w.load(block, step, INDEX(j * 2 * WORDS), kind=add.kind)
-                        for j in range(vectors)
-                    ]
-                    for place, row in zip(at, sums, strict=True):
-                        codes = e.splat(x.load(b.add(place, tap), kind=add.code), add.kind)
-                        for total, weight in zip(row, weights, strict=True):
-                            total.set(add(total(), codes, weight))
-                ends = Adding(e, ENDS, lo, hi)
-                for i, row in enumerate(sums):
-                    for lane, total in zip(lanes, row, strict=True):
-                        for word, value in _words(e, add, total(), shift):
-                            at_lane = INDEX(lane + word)
-                            addend = late.load(block, at_lane, kind=VECTOR)
-                            kept = ends.kept(e.bounded_sum(value, addend))
-                            out.store(kept, b.add(pixel, INDEX(i)), block, at_lane)
+                walk.run(sums, INDEX(0), steps)
+                words = [[_words(e, add, total(), shift) for total in row] for row in sums]
+            for i, row in enumerate(words):
+                for lane, parts in zip(lanes, row, strict=True):
+                    for word, value in parts:
+                        at_lane = INDEX(lane + word)
+                        addend = late.load(block, at_lane, kind=VECTOR)
+                        stored = ends.kept(e.bounded_sum(value, addend))
+                        out.store(stored, b.add(pixel, INDEX(i)), block, at_lane)
 
-    body.__name__ = f"saturating_{form}_{vectors}x{pixels}"
+    body.__name__ = f"{'folds' if folded else 'steps'}_{form}_{vectors}x{pixels}"
     return vector_kernel(body)
+
+
+@dataclass(frozen=True)
+class Walk:
+    """The products of one tile, step by step: outputs ``at`` places times vectors of a block."""
+
+    e: Emitter
+    add: Adding
+    x: Array
+    at: list[Any]
+    taps: Array
+    w: Array
+    block: Any
+    vectors: int
+
+    def run(self, sums: list[list[Slot]], begin: Any, end: Any) -> None:
+        """Add the products of steps ``begin`` to ``end`` to their sums."""
+        e, b, add = self.e, self.e.builder, self.add
+        with e.loop(begin, end) as step:
+            tap = self.taps.load(step, kind=INDEX)
+            weights = [
+                self.w.load(self.block, step, INDEX(j * 2 * WORDS), kind=add.kind)
+                for j in range(self.vectors)
+            ]
+            for place, row in zip(self.at, sums, strict=True):
+                codes = e.splat(self.x.load(b.add(place, tap), kind=add.code), add.kind)
+                for total, weight in zip(row, weights, strict=True):
+                    total.set(add(total(), codes, weight))
+
+
+def _add_folds(
+    walk: Walk, totals: list[list[Slot]], ends: Adding, steps: Any, fold: Any, shift: Any
+) -> None:
+    """Every fold's chain begins at 0; its sum is one store into the total."""
+    e, b = walk.e, walk.e.builder
+    with e.loop(0, b.sdiv(b.add(steps, b.sub(fold, INDEX(1))), fold)) as number:
+        begin = b.mul(number, fold)
+        end = b.add(begin, fold)
+        end = b.select(b.icmp_signed("<", end, steps), end, steps)
+        chains = [[e.slot(VECTOR(None)) for _ in row] for row in totals]
+        walk.run(chains, begin, end)
+        for row, chain_row in zip(totals, chains, strict=True):
+            for total, chain in zip(row, chain_row, strict=True):
+                addend = b.ashr(chain(), e.splat(b.trunc(shift, WORD), VECTOR))
+                total.set(ends.kept(b.add(total(), addend)))
 
 
 def _first(e: Emitter, add: Adding, start: Array, block: Any, lane: int, shift: Any) -> Any:
