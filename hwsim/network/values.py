@@ -39,7 +39,7 @@ from hwsim.network.values_tables import table_of
 from hwsim.network.values_work import PARTS, Worker, side_by_side, worth
 
 Step = Callable[[list[NDArray[Any]], Worker], NDArray[Any]]
-AT_ONCE = 64  # samples, so that memory stays flat
+AT_ONCE = 32  # samples, so that memory stays flat
 
 
 class Values:

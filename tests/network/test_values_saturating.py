@@ -129,7 +129,8 @@ def test_random_layers_with_a_chain_have_the_codes_of_the_run(
         (["accumulator.bits=16", "accumulator.overflow=wrap"], "once"),
         (["chain.bits=16", "accumulator.bits=16", "accumulator.overflow=wrap"], "once"),
         (["accumulator.bits=16", "accumulator.check=final"], "once"),
-        (["chain.bits=14"], "stepwise"),  # it wraps, and the accumulator is wider
+        (["chain.bits=14"], "stepwise"),  # it wraps
+        (["chain.bits=14", "accumulator.bits=15", "accumulator.overflow=wrap"], "stepwise"),
     ],
 )
 def test_chains_take_the_way_that_is_proven(words, way):
