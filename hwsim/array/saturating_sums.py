@@ -149,18 +149,22 @@ def saturating_taps(x, places, taps, w, start, late, register, link, fold, out):
 
 
 @kernel
-def lay_codes(codes, top_bit, zero, shift, images):  # type: ignore[no-untyped-def]
-    """``images = ((codes ^ top_bit) - zero) << shift``: uint8 to int16, arrays of three axes.
+def lay_codes(codes, top_bit, zero, shift, images, first, size, row):  # type: ignore[no-untyped-def]
+    """Images of operands, ``((codes ^ top_bit) - zero) << shift``: uint8 to int16.
 
-    ``top_bit``: 128 where the bytes are signed codes, which so become ``code + 128``; else 0.
+    ``codes``: (S, height, length); ``top_bit``: 128 where the bytes are signed codes, which so
+    become ``code + 128``; else 0. Row y of image s begins at ``first + s * size + y * row`` of
+    ``images``.
     """
     half = images.dtype.type
     minus, times = half(zero), half(1 << shift)
+    length = codes.shape[2]
     for s in range(codes.shape[0]):
         for y in range(codes.shape[1]):
-            row, laid = codes[s, y], images[s, y]
-            for i in range(row.size):
-                laid[i] = half(half(half(row[i] ^ top_bit) - minus) * times)
+            begin, given = first + s * size + y * row, codes[s, y]
+            laid = images[begin : begin + length]
+            for i in range(length):
+                laid[i] = half(half(half(given[i] ^ top_bit) - minus) * times)
 
 
 def lay_steps(w: Ints, lanes: int, each: int) -> NDArray[np.int16]:

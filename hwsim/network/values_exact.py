@@ -97,9 +97,10 @@ class ExactSums:
             by_run = weight.transpose(1, 2, 3, 0).reshape(ky, -1, channels)
             self.weight = lay_blocks(by_run, lanes)
 
-    def place(self, codes: NDArray[np.uint8], inside: NDArray[Any]) -> None:
+    def place(self, codes: NDArray[Any], geometry: Geometry, images: NDArray[Any]) -> None:
         """Codes with the offset added: + 128 of a byte is its top bit."""
-        np.bitwise_xor(codes, np.uint8(self.offset), out=inside)
+        inside = geometry.inside(images, len(codes))
+        np.bitwise_xor(geometry.rows_of(codes), np.uint8(self.offset), out=inside)
 
     def add(self, images: NDArray[Any], places: Ints, out: NDArray[np.int32]) -> None:
         """Sums of whole tiles."""

@@ -92,16 +92,29 @@ class Geometry:
         order = [AXES.index(axis) for axis in k_order]
         return np.ascontiguousarray(codes.transpose(order)).ravel()
 
-    def inside(
-        self, codes: NDArray[Any], images: NDArray[Any]
-    ) -> tuple[NDArray[Any], NDArray[Any]]:
-        """Codes (S, *shape), and where they lie in images: both (S, height, width * channels)."""
+    @property
+    def first(self) -> int:
+        """Element of an image that its first code is."""
+        (top, _), (left, _) = self.border
+        return (top * self.shape[1] + left) * self.image[2]
+
+    @property
+    def row(self) -> int:
+        """Elements of one row of an image with its border."""
+        return self.shape[1] * self.image[2]
+
+    def rows_of(self, codes: NDArray[Any]) -> NDArray[np.uint8]:
+        """Codes (S, *shape) of bytes as rows: (S, height, width * channels)."""
+        height, width, channels = self.image
+        rows: NDArray[np.uint8] = np.ascontiguousarray(codes).view(np.uint8)
+        return rows.reshape(len(codes), height, width * channels)
+
+    def inside(self, images: NDArray[Any], samples: int) -> NDArray[Any]:
+        """Where the codes of so many images lie: (S, height, width * channels)."""
         (top, _), (left, _) = self.border
         height, width, channels = self.image
-        samples, high, wide = len(codes), self.shape[0], self.shape[1]
-        whole = images[: samples * self.size].reshape(samples, high, wide * channels)
-        laid = whole[:, top : top + height, left * channels : (left + width) * channels]
-        return codes.reshape(samples, height, width * channels), laid
+        whole = images[: samples * self.size].reshape(samples, self.shape[0], self.row)
+        return whole[:, top : top + height, left * channels : (left + width) * channels]
 
 
 AXES = ("ky", "kx", "ic")

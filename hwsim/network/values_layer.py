@@ -56,8 +56,8 @@ class Sums(Protocol):
     kind: type[np.generic]
     macs: int
 
-    def place(self, codes: NDArray[np.uint8], inside: Images) -> None:
-        """Lay codes of shape (S, height, width * channels) inside the borders."""
+    def place(self, codes: NDArray[Any], geometry: Geometry, images: Images) -> None:
+        """Lay codes (S, *shape) of bytes into images whose borders stand."""
         ...
 
     def add(self, images: Images, places: Ints, out: NDArray[np.int32]) -> None:
@@ -102,7 +102,7 @@ class QuickLayer:
         for first in range(0, len(codes), self.at_once):
             some = codes[first : first + self.at_once]
             images = self._room(worker.number, len(some)).images
-            self._place(some, images)
+            self.sums.place(some, self.geometry, images)
             self._share(images, out[first : first + self.at_once], worker)
         return out.reshape(len(codes), *self.output.shape)
 
@@ -120,11 +120,6 @@ class QuickLayer:
             sums = np.empty((self.piece, *self.sums.shape), np.int32)
             room = self._rooms[number] = Room(laid, sums if room is None else room.sums)
         return room
-
-    def _place(self, codes: NDArray[Any], images: Images) -> None:
-        """Lay the codes into images whose borders stand."""
-        rows, inside = self.geometry.inside(codes, images)
-        self.sums.place(rows.view(np.uint8), inside)
 
     def _share(self, images: Images, out: NDArray[Any], worker: Worker) -> None:
         """All outputs, in parts of whole tiles."""
@@ -159,7 +154,7 @@ def quick_layer(
     the same bits, or built.
 
     ``bytes``: no register can overflow. ``once``: an exact sum, stored once at the end.
-    ``saturating``: one register saturates at each addition.
+    ``saturating``: registers saturate at each addition.
     """
     if not simple(layer, source, output) or not plain(prepared.requantizer):
         return None

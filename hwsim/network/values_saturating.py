@@ -158,9 +158,11 @@ class SaturatingSums:
         border = source.zero_point + int(self.top_bit) - self.zero
         self.border = border << self.form.code_shift
 
-    def place(self, codes: NDArray[np.uint8], inside: NDArray[Any]) -> None:
+    def place(self, codes: NDArray[Any], geometry: Geometry, images: NDArray[Any]) -> None:
         """Codes as operands, shifted."""
-        lay_codes(codes, self.top_bit, self.zero, self.form.code_shift, inside)
+        operand = (self.top_bit, self.zero, self.form.code_shift)
+        where = (geometry.first, geometry.size, geometry.row)
+        lay_codes(geometry.rows_of(codes), *operand, images, *where)
 
     def add(self, images: NDArray[Any], places: Ints, out: NDArray[np.int32]) -> None:
         """Sums of whole tiles."""

@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from functools import cache
 
-PARTS = 4  # of a call's work for each thread: one that comes late takes fewer
+PARTS = 2  # of a call's work for each thread: one that comes late takes fewer
 WORTH = 20_000_000  # MACs of a call: below, waking a second thread costs more than it brings
 
 

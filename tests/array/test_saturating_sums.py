@@ -170,7 +170,7 @@ def test_codes_are_laid_as_operands(signed, shift):
     codes = rng.integers(0, 256, (2, 3, 8)).astype(np.uint8)
     images = np.full((2, 5, 12), 9, np.int16)
     top_bit, zero = (128, 128 + 5) if signed else (0, 5)
-    lay_codes(codes, np.uint8(top_bit), zero, shift, images[:, 1:4, 2:10])
+    lay_codes(codes, np.uint8(top_bit), zero, shift, images.reshape(-1), 12 + 2, 5 * 12, 12)
     real = codes.view(np.int8) if signed else codes
     assert (images[:, 1:4, 2:10] == (real.astype(np.int64) - 5) << shift).all()
     assert (images[:, 0] == 9).all() and (images[:, :, 10:] == 9).all()  # noqa: PT018

@@ -3,6 +3,7 @@
 import ctypes
 import shutil
 import subprocess
+from functools import partial
 
 import numpy as np
 import pytest
@@ -223,20 +224,22 @@ def test_saturating_product_beside_the_exact_one(bits, table, in_turn, benchmark
 
 
 @pytest.mark.torch
-def test_saturating_product_beside_torch(table, in_turn, torch_alone, benchmark):
+@pytest.mark.parametrize(("kind", "goal"), [("int32", None), ("int64", 90)])
+def test_saturating_product_beside_torch(kind, goal, table, in_turn, torch_alone, benchmark):
     product = Product()
     ours = SaturatingProduct(product, BITS)
-    a, w = (torch_alone.from_numpy(x.astype(np.int32)) for x in product.operands())
+    a, w = (torch_alone.from_numpy(x.astype(kind)) for x in product.operands())
 
     def loop():
-        acc = torch_alone.zeros((product.m, product.n), dtype=torch_alone.int32)
+        acc = torch_alone.zeros((product.m, product.n), dtype=a.dtype)
         for k in range(product.k):
             acc = (acc + a[:, k, None] * w[k]).clamp(LO, HI)
         return acc
 
     seconds = in_turn(ours, loop, rounds=3)
     assert (ours() == loop().numpy()).all()
-    ratio = table.add(product.name, f"saturating sums, {BITS} bits", "torch loop", seconds, goal=90)
+    name = f"saturating sums, {BITS} bits"
+    ratio = table.add(product.name, name, f"torch loop, {kind}", seconds, goal=goal)
     benchmark.pedantic(ours, rounds=3)
     assert ratio > 8 * SHARE
 
@@ -353,6 +356,22 @@ def test_resnet_18_convolutions_beside_torch(table, in_turn, torch_alone, benchm
     )
     benchmark.pedantic(layer.ours, rounds=3)
     assert ratio > 0
+
+
+@pytest.mark.parametrize("name", ["tflite_reference", "edge_os_16x16"])
+def test_two_threads_beside_one(name, table, in_turn, monkeypatch, benchmark):
+    layer = Convolution(56, 64, 3, 1, 64)
+    words = [] if name == "tflite_reference" else [f"accumulator.bits={BITS}"]
+    runs = []
+    for number in ("2", "1"):
+        monkeypatch.setenv("HWSIM_THREADS", number)
+        runs.append(Values(layer.graph, hardware.load(name, words)))
+    two, one = (partial(values, layer.x, widen=False) for values in runs)
+    assert (two() == one()).all()
+    way = runs[0].ways[0][1]
+    workload = "ResNet-18, a layer of 116 MMAC"
+    table.add(workload, f"{way}, two threads", "one thread (hwsim)", in_turn(two, one), goal=1.7)
+    benchmark.pedantic(two, rounds=3)
 
 
 NETWORKS = {
