@@ -22,7 +22,9 @@ def compile_values(model: Model | Graph, machine: Machine | str) -> Values:
     Returns
     -------
     Values
-        Called with codes of shape (S, *shape), one call at a time; ``ways``: how each node runs.
+        Called with codes of shape (S, *shape), one call at a time; ``ways``: how each node runs
+        (`hwsim.network.values`). Large calls run on ``HWSIM_THREADS`` threads, as many as there are
+        processors where that is not set; codes do not depend on it.
 
     Raises
     ------

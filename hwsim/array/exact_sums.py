@@ -11,9 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hwsim._jit import kernel, overload
+from hwsim.arith.overflow import Overflow, fit, wrap
 from hwsim.array.gemm import Ints
 from hwsim.array.vector import exact
 
+WRAP = int(Overflow.WRAP)
 FOUR = 4  # bytes of one step
 TILES = {exact.LANES * vectors: pixels for vectors, pixels in exact.SHAPES.items()}
 """Lanes of a block of channels: outputs of a tile."""
@@ -77,6 +79,17 @@ def exact_taps(x, places, taps, w, start, out):  # type: ignore[no-untyped-def]
             codes, weights = x[first : first + channels], w[t]
             for c in range(channels):
                 row[c] += np.int32(codes[c]) * weights[c]
+
+
+@kernel
+def store_once(sums, lo, hi, overflow, wrap_bits):  # type: ignore[no-untyped-def]
+    """Every sum as a register keeps it."""
+    if overflow == WRAP and wrap_bits == 0:
+        for i in range(sums.size):
+            sums[i] = wrap(int(sums[i]), lo, hi)
+    else:
+        for i in range(sums.size):
+            sums[i] = fit(int(sums[i]), lo, hi, overflow, wrap_bits)
 
 
 def lanes_of(channels: int) -> int:

@@ -11,6 +11,8 @@ from hwsim.array.requantizer import NO_RANDOM, Requantizer
 from hwsim.array.requantizer_integers import ZERO_POINT_INSIDE
 from hwsim.array.requantizer_kernel import AT_RUN_TIME, FREQUENT, rows_kernel
 
+ROW = 512  # sums that are requantized in one go: with short rows the loop's own cost shows
+
 
 class Codes:
     """Sums (rows, blocks, lanes) of int32 to codes (images, pixels, channels)."""
@@ -19,9 +21,9 @@ class Codes:
         self.channels = requantizer.multiplier.size
         self.lanes = lanes
         integers = (requantizer.multiplier, requantizer.shift, requantizer.add)
-        self.integers = [padded(values, lanes)[None] for values in integers]
-        self.reals = padded(requantizer.reals, lanes)[:, None]
-        self.table = np.empty((1, lanes, 0), np.int64)
+        self.repeats = max(1, ROW // lanes)  # outputs of a long row
+        self.integers = [self._repeated(values)[None] for values in integers]
+        self.reals = self._repeated(requantizer.reals)[:, None]
         self.scratch = np.empty(0, np.bool_)
         rounding = requantizer.rounding
         captured = int(rounding) if rounding in FREQUENT else AT_RUN_TIME
@@ -36,15 +38,29 @@ class Codes:
 
     def make(self, sums: NDArray[np.int32], out: NDArray[Any]) -> None:
         """Requantize into ``out``."""
-        shape = (1, 1, len(sums), self.lanes)
         values = out if self.lanes == self.channels else np.empty(sums.shape, out.dtype)
-        self.rows(
-            sums.reshape(shape), *self.integers, self.reals, self.table, NO_RANDOM,
-            self.rounding, self.output, values.reshape(shape),
-            self._events(sums.size).reshape(shape),
-        )  # fmt: skip
+        whole = len(sums) // self.repeats * self.repeats
+        self._make_rows(sums[:whole], values[:whole], self.repeats)
+        self._make_rows(sums[whole:], values[whole:], 1)
         if values is not out:
             out[:] = values.reshape(-1, self.lanes)[:, : self.channels].reshape(out.shape)
+
+    def _make_rows(self, sums: NDArray[np.int32], values: NDArray[Any], repeats: int) -> None:
+        """Rows of so many outputs: long ones are quicker."""
+        if not len(sums):
+            return
+        length = repeats * self.lanes
+        shape = (1, 1, len(sums) // repeats, length)
+        integers = [each[:, :length] for each in self.integers]
+        self.rows(
+            sums.reshape(shape), *integers, self.reals[:, :, :length],
+            np.empty((1, length, 0), np.int64), NO_RANDOM, self.rounding, self.output,
+            values.reshape(shape), self._events(sums.size).reshape(shape),
+        )  # fmt: skip
+
+    def _repeated(self, values: NDArray[Any]) -> NDArray[Any]:
+        """Values of all lanes, for each output of a long row."""
+        return np.tile(padded(values, self.lanes), self.repeats)
 
     def _events(self, size: int) -> NDArray[np.bool_]:
         """Where the kernel writes what nobody reads; kept, since new memory is slow."""

@@ -1,8 +1,9 @@
-"""Where the taps of a layer lie in images of bytes that stand row by row, borders included."""
+"""Where the taps of a layer lie in images that stand row by row, borders included."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,11 +24,14 @@ class Geometry:
     image : (height, width, channels)
     border : ((top, bottom), (left, right))
     places : int64 ndarray of shape (pixels,)
-        The first byte of each output pixel's taps.
+        The first element of each output pixel's taps.
     jump : int
-        Bytes from one row of taps to the next.
+        Elements from one row of taps to the next.
     taps : int64 ndarray of shape (ky * kx,)
-        Bytes from the first tap to each.
+        Elements from the first tap to each.
+    kernel : (ky, kx)
+    by_channel : bool
+        A depthwise layer of one output channel each: every channel has its own sum.
     """
 
     image: tuple[int, int, int]
@@ -35,6 +39,8 @@ class Geometry:
     places: Ints
     jump: int
     taps: Ints
+    kernel: tuple[int, int]
+    by_channel: bool
 
     @classmethod
     def of(cls, layer: MacLayer, source: Tensor, kernel: tuple[int, int]) -> Geometry:
@@ -58,6 +64,8 @@ class Geometry:
             ((y[:, None] + x) * channels).ravel().astype(np.int64),
             dilation[0] * wide * channels,
             (taps * channels).ravel().astype(np.int64),
+            kernel,
+            layer.groups > 1,
         )
 
     @property
@@ -69,7 +77,7 @@ class Geometry:
 
     @property
     def size(self) -> int:
-        """Bytes of one image with its border."""
+        """Elements of one image with its border."""
         return math.prod(self.shape)
 
     def places_of(self, images: int, tile: int) -> Ints:
@@ -77,14 +85,37 @@ class Geometry:
         places = (np.arange(images)[:, None] * self.size + self.places).ravel()
         return np.pad(places, (0, -places.size % tile), mode="edge")
 
-    def place(self, codes: NDArray[Any], offset: int, images: NDArray[np.uint8]) -> None:
-        """Lay codes (S, *shape) of bytes into images whose borders stand, ``offset`` added."""
+    def steps(self, k_order: Sequence[str]) -> Ints:
+        """Elements from the first tap to the code of each step, in the array's order."""
+        depth = 1 if self.by_channel else self.image[2]
+        codes = self.taps.reshape(*self.kernel, 1) + np.arange(depth)
+        order = [AXES.index(axis) for axis in k_order]
+        return np.ascontiguousarray(codes.transpose(order)).ravel()
+
+    @property
+    def first(self) -> int:
+        """Element of an image that its first code is."""
+        (top, _), (left, _) = self.border
+        return (top * self.shape[1] + left) * self.image[2]
+
+    @property
+    def row(self) -> int:
+        """Elements of one row of an image with its border."""
+        return self.shape[1] * self.image[2]
+
+    def rows_of(self, codes: NDArray[Any]) -> NDArray[np.uint8]:
+        """Codes (S, *shape) of bytes as rows: (S, height, width * channels)."""
+        height, width, channels = self.image
+        rows: NDArray[np.uint8] = np.ascontiguousarray(codes).view(np.uint8)
+        return rows.reshape(len(codes), height, width * channels)
+
+    def inside(self, images: NDArray[Any], samples: int) -> NDArray[Any]:
+        """Where the codes of so many images lie: (S, height, width * channels)."""
         (top, _), (left, _) = self.border
         height, width, channels = self.image
-        whole = images[: len(codes) * self.size].reshape(len(codes), *self.shape)
-        inside = whole[:, top : top + height, left : left + width]
-        rows = codes.reshape(len(codes), height, width, channels).view(np.uint8)
-        np.bitwise_xor(rows, np.uint8(offset), out=inside)  # + 128 of a byte is its top bit
+        whole = images[: samples * self.size].reshape(samples, self.shape[0], self.row)
+        return whole[:, top : top + height, left * channels : (left + width) * channels]
 
 
+AXES = ("ky", "kx", "ic")
 _NONE = ((0, 0), (0, 0))

@@ -1,126 +1,109 @@
-"""A layer whose registers cannot overflow, on bytes: exact sums, requantized at once.
+"""A layer without its ledger, codes to codes: sums piece by piece, requantized while they are near.
 
-Where the weight bound proves that no register of a layer leaves its range, sums are exact in any
-order, and the layer's codes are ``requantize(bias + sum (x - Za) * w)``. Activations stay bytes;
-with ``o`` = 128 for signed codes, else 0, and Z = Za + o::
-
-    sum (x - Za) * w = sum (x + o) * w - Z * sum w
+Images are laid out with their borders once, and taps are read where they lie; how sums are added
+is `values_exact` and `values_saturating`.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hwsim.array.bounds import Bounds
-from hwsim.array.exact_sums import TILES, exact_sums, exact_taps, lanes_of, lay_blocks
-from hwsim.array.gemm import Datapath, Ints
+from hwsim.array.gemm import Ints
+from hwsim.array.requantizer import Requantizer
 from hwsim.array.requantizer_kernel import TABLE_SCHEMES
 from hwsim.mapping.layer import MacLayer
 from hwsim.mapping.prepare import PreparedLayer
 from hwsim.network.graph import Tensor
-from hwsim.network.values_codes import Codes, padded
+from hwsim.network.values_codes import Codes
+from hwsim.network.values_exact import exact_sums_of
 from hwsim.network.values_geometry import Geometry
+from hwsim.network.values_saturating import saturating_sums_of
+from hwsim.network.values_work import PARTS, Worker, side_by_side
 
-SLACK = 64  # bytes that a run of four may read past an image
-OUTPUTS_AT_ONCE = 8192
+SLACK = 64  # elements that the last tap's read may reach past an image
+OUTPUTS_AT_ONCE = 8192  # pixels of all images that are laid out together
 BYTE_CODES = 8
+SUMS_AT_ONCE = 1 << 17  # that are kept between adding and requantizing
+
+Images = NDArray[Any]
 
 
-def cannot_overflow(bounds: Bounds, datapath: Datapath) -> bool:
-    """Whether the weight bound lies inside every register."""
-    lo, hi = bounds.accumulator_weight.reach
-    if not datapath.accumulator.lo <= lo <= hi <= datapath.accumulator.hi:
-        return False
-    if bounds.chain_weight is None:
-        return True
-    lo, hi = bounds.chain_weight.reach
-    return all(r.lo <= lo <= hi <= r.hi for r in datapath.chain)
+class Sums(Protocol):
+    """How one layer's sums are added.
+
+    Attributes
+    ----------
+    shape : (blocks, lanes)
+        Of the channels of one output.
+    tile : int
+        Outputs that are added together.
+    border : int
+        What the images hold around the codes.
+    kind : type
+        Of the images' elements.
+    macs : int
+        Of one output pixel, all channels.
+    """
+
+    shape: tuple[int, int]
+    tile: int
+    border: int
+    kind: type[np.generic]
+    macs: int
+
+    def place(self, codes: NDArray[Any], geometry: Geometry, images: Images) -> None:
+        """Lay codes (S, *shape) of bytes into images whose borders stand."""
+        ...
+
+    def add(self, images: Images, places: Ints, out: NDArray[np.int32]) -> None:
+        """The sums of whole tiles of places: ``out``, int32 of shape (places, *shape)."""
+        ...
 
 
-def on_bytes(
-    layer: MacLayer, prepared: PreparedLayer, source: Tensor, output: Tensor
-) -> ByteLayer | None:
-    """The layer on bytes, or None where that is not proven equal, or not built."""
-    assert source.format is not None
-    assert output.format is not None
-    requantizer, lost = prepared.requantizer, prepared.bias.lost
-    if max(source.format.bits, output.format.bits) > BYTE_CODES or layer.weight is None:
-        return None
-    if prepared.machine.product.drop_bits or (lost is not None and lost.any()):
-        return None
-    if not cannot_overflow(prepared.bounds, prepared.datapath):
-        return None
-    if requantizer.narrow or requantizer.lfsr or requantizer.scheme in TABLE_SCHEMES:
-        return None
-    if requantizer.tail_lanes or requantizer.tail < requantizer.multiplier.size:
-        return None
-    weight = layer.weight.astype(np.int64)
-    weight = weight - layer.weight_zero_point.reshape(-1, *[1] * (weight.ndim - 1))
-    if weight.ndim == 2:
-        weight = weight[:, None, None, :]
-    depthwise = layer.groups > 1
-    simple = layer.op != "transpose_conv_2d" and layer.dilation[1] == 1
-    if not simple or (depthwise and not layer.groups == source.shape[-1] == weight.shape[0]):
-        return None
-    offset = 128 if source.format.signed else 0
-    farthest = np.abs(weight).sum(axis=(1, 2, 3)).max(initial=0) * 255 * 2
-    bias = prepared.gemm.bias
-    farthest += 0 if bias is None else int(np.abs(bias).max(initial=0))
-    if np.abs(weight).max(initial=0) > 127 + (weight.min() == -128) or farthest >= 1 << 31:
-        return None
-    return ByteLayer(layer, weight, offset, source, output, prepared)
+@dataclass
+class Room:
+    """One worker's arrays, kept from call to call, since new memory is slow."""
+
+    images: Images
+    sums: NDArray[np.int32]
 
 
-class ByteLayer:
+class QuickLayer:
     """Codes to codes of one layer: arrays of int8 or uint8, (S, *shape) to (S, *shape).
 
-    It keeps its room from call to call: one call at a time.
+    Each worker has a room of its own: one call at a time.
     """
 
     def __init__(
-        self,
-        layer: MacLayer,
-        weight: Ints,
-        offset: int,
-        source: Tensor,
-        output: Tensor,
-        prepared: PreparedLayer,
+        self, geometry: Geometry, sums: Sums, output: Tensor, requantizer: Requantizer
     ) -> None:
-        channels, ky, kx, _ = weight.shape
-        self.geometry = Geometry.of(layer, source, (ky, kx))
-        self.offset, self.source, self.output = offset, source, output
-        self.by_channel = layer.groups > 1
-        zero = source.zero_point + offset
-        bias = prepared.gemm.bias
-        start = (0 if bias is None else bias.ravel()) - zero * weight.sum(axis=(1, 2, 3))
-        self.lanes = channels if self.by_channel else lanes_of(channels)
-        self.tile = 1 if self.by_channel else TILES[self.lanes]
-        self.at_once = 0
-        self.start = padded(start, self.lanes).reshape(-1, self.lanes).astype(np.int32)
-        self.weight: NDArray[np.signedinteger]
-        if self.by_channel:
-            self.weight = np.ascontiguousarray(weight[..., 0].reshape(channels, -1).T, np.int32)
-        else:
-            by_run = weight.transpose(1, 2, 3, 0).reshape(ky, -1, channels)
-            self.weight = lay_blocks(by_run, self.lanes)
-        self.codes = Codes(prepared.requantizer, self.start.size)
+        self.geometry, self.sums, self.output = geometry, sums, output
+        pixels, lanes = geometry.places.size, sums.shape[0] * sums.shape[1]
+        self.codes = Codes(requantizer, lanes)
+        self.at_once = max(1, OUTPUTS_AT_ONCE // max(pixels, 1))
+        self.piece = max(SUMS_AT_ONCE // lanes // sums.tile, 1) * sums.tile
+        self._rooms: dict[int, Room] = {}
+        self._places: dict[int, Ints] = {}
 
-    def __call__(self, codes: NDArray[Any]) -> NDArray[Any]:
+    @property
+    def macs(self) -> int:
+        """Of one image."""
+        return self.sums.macs * self.geometry.places.size
+
+    def __call__(self, codes: NDArray[Any], worker: Worker) -> NDArray[Any]:
         """Every image, as many at once as keep their sums near."""
         pixels = self.geometry.places.size
-        at_once = max(1, min(len(codes), OUTPUTS_AT_ONCE // pixels))
-        if at_once > self.at_once:
-            self._make_room(at_once)
         out = np.empty((len(codes), pixels, self.codes.channels), self.output_type)
-        for first in range(0, len(codes), at_once):
-            some = codes[first : first + at_once]
-            self.geometry.place(some, self.offset, self.images)
-            outputs = len(some) * pixels
-            self._add(-(-outputs // self.tile) * self.tile)
-            self.codes.make(self.sums[:outputs], out[first : first + at_once])
+        for first in range(0, len(codes), self.at_once):
+            some = codes[first : first + self.at_once]
+            images = self._room(worker.number, len(some)).images
+            self.sums.place(some, self.geometry, images)
+            self._share(images, out[first : first + self.at_once], worker)
         return out.reshape(len(codes), *self.output.shape)
 
     @property
@@ -129,19 +112,76 @@ class ByteLayer:
         assert self.output.format is not None
         return np.int8 if self.output.format.signed else np.uint8
 
-    def _make_room(self, at_once: int) -> None:
-        """For so many images at once; kept from call to call, since new memory is slow."""
-        self.at_once = at_once
-        self.places = self.geometry.places_of(at_once, self.tile)
-        border = (self.source.zero_point + self.offset) & 0xFF
-        self.images = np.full(at_once * self.geometry.size + SLACK, border, np.uint8)
-        self.sums = np.empty((self.places.size, *self.start.shape), np.int32)
+    def _room(self, number: int, images: int) -> Room:
+        """A worker's, for so many images."""
+        room, size = self._rooms.get(number), images * self.geometry.size + SLACK
+        if room is None or room.images.size < size:
+            laid = np.full(size, self.sums.border, self.sums.kind)
+            sums = np.empty((self.piece, *self.sums.shape), np.int32)
+            room = self._rooms[number] = Room(laid, sums if room is None else room.sums)
+        return room
 
-    def _add(self, outputs: int) -> None:
-        """The first so many sums of the images that lie there."""
-        places, sums = self.places[:outputs], self.sums[:outputs]
-        if self.by_channel:
-            taps = self.geometry.taps
-            exact_taps(self.images, places, taps, self.weight, self.start[0], sums[:, 0])
-        else:
-            exact_sums(self.images, places, self.geometry.jump, self.weight, self.start, sums)
+    def _share(self, images: Images, out: NDArray[Any], worker: Worker) -> None:
+        """All outputs, in parts of whole tiles."""
+        flat = out.reshape(-1, out.shape[-1])
+        tile, count = self.sums.tile, len(out)
+        if count not in self._places:
+            self._places[count] = self.geometry.places_of(count, tile)
+        places, hands = self._places[count], worker.hands(self.sums.macs * len(flat))
+        parts = 1 if hands == 1 else hands * PARTS
+        part = -(-len(places) // tile // parts) * tile
+
+        def make(begin: int, number: int) -> None:
+            sums = self._room(worker.number + number, 0).sums
+            self._make(images, places[begin:][:part], flat[begin:][:part], sums)
+
+        side_by_side([partial(make, begin) for begin in range(0, len(places), part)], hands)
+
+    def _make(
+        self, images: Images, places: Ints, out: NDArray[Any], sums: NDArray[np.int32]
+    ) -> None:
+        """One part, piece by piece."""
+        for begin in range(0, len(places), self.piece):
+            some, found = places[begin:][: self.piece], out[begin:][: self.piece]
+            self.sums.add(images, some, sums[: len(some)])
+            self.codes.make(sums[: len(found)], found)
+
+
+def quick_layer(
+    layer: MacLayer, prepared: PreparedLayer, source: Tensor, output: Tensor
+) -> tuple[str, QuickLayer] | None:
+    """The layer without its ledger, and how its sums are added; None where no way is proven to give
+    the same bits, or built.
+
+    ``bytes``: no register can overflow. ``once``: an exact sum, stored once at the end.
+    ``saturating``: registers saturate at each addition.
+    """
+    if not simple(layer, source, output) or not plain(prepared.requantizer):
+        return None
+    assert layer.weight is not None
+    kernel = layer.weight.shape[1:3] if layer.weight.ndim > 2 else (1, 1)
+    geometry = Geometry.of(layer, source, kernel)
+    exact = exact_sums_of(layer, prepared, source, geometry)
+    sums: Sums | None = exact or saturating_sums_of(prepared, source, geometry)
+    if sums is None:
+        return None
+    way = "saturating" if exact is None else "bytes" if exact.once is None else "once"
+    return way, QuickLayer(geometry, sums, output, prepared.requantizer)
+
+
+def simple(layer: MacLayer, source: Tensor, output: Tensor) -> bool:
+    """Byte codes and weights of its own; one group, or one of each channel."""
+    assert source.format is not None
+    assert output.format is not None
+    if max(source.format.bits, output.format.bits) > BYTE_CODES or layer.weight is None:
+        return False
+    if layer.op == "transpose_conv_2d":
+        return False
+    return layer.groups == 1 or layer.groups == source.shape[-1] == len(layer.weight)
+
+
+def plain(requantizer: Requantizer) -> bool:
+    """Whether `Codes` does all that the requantizer does: every channel alone, by one rule."""
+    if requantizer.narrow or requantizer.lfsr or requantizer.scheme in TABLE_SCHEMES:
+        return False
+    return not requantizer.tail_lanes and requantizer.tail == requantizer.multiplier.size

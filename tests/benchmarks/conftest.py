@@ -95,6 +95,12 @@ def torch_alone(table):
     return torch
 
 
+@pytest.fixture(autouse=True)
+def one_core(monkeypatch):
+    """One thread, but for a benchmark that asks for more."""
+    monkeypatch.setenv("HWSIM_THREADS", "1")
+
+
 @pytest.fixture
 def in_turn():
     """Median seconds of several functions, run in turn so that what else runs here slows all."""

@@ -3,6 +3,7 @@
 import ctypes
 import shutil
 import subprocess
+from functools import partial
 
 import numpy as np
 import pytest
@@ -174,6 +175,75 @@ def test_exact_product(table, in_turn, c_kernels, benchmark):
     benchmark.pedantic(ours, rounds=5)
 
 
+class SaturatingProduct:
+    """The same product in one register that saturates at each addition, codes not yet made."""
+
+    def __init__(self, product, bits):
+        from hwsim.array.saturating_sums import lay_steps, saturating_sums
+        from hwsim.network.values_saturating import form_of
+
+        self.a, self.w = product.operands()
+        m, k, n = product.m, product.k, product.n
+        w, lo, hi = self.w.astype(np.int64), -(1 << bits - 1), (1 << bits - 1) - 1
+        form = form_of((0, 255), w, (lo, hi), n)
+        self.w_laid = lay_steps(w << form.weight_shift, form.lanes, form.halves)
+        self.register = (lo, hi, form.weight_shift + form.code_shift)
+        self.places = np.minimum(np.arange(-(-m // form.tile) * form.tile), m - 1) * k
+        self.taps = np.arange(k)
+        self.nothing = np.zeros((len(self.w_laid), form.lanes), np.int32)
+        self.out = np.empty((len(self.places), *self.nothing.shape), np.int32)
+        codes = self.a.astype(np.int16).ravel() << form.code_shift
+        self.codes = np.append(codes, np.zeros(4, np.int16))
+        self.add = saturating_sums(form.form, form.vectors)
+        self.shape = m, n
+
+    def __call__(self):
+        self.add(
+            self.codes, self.places, self.taps, self.w_laid, self.nothing, self.nothing,
+            self.register, self.out,
+        )  # fmt: skip
+        return self.out.reshape(len(self.places), -1)[: self.shape[0], : self.shape[1]]
+
+
+@pytest.mark.parametrize("bits", [12, 16, 17, 20])
+def test_saturating_product_beside_the_exact_one(bits, table, in_turn, benchmark):
+    product = Product()
+    ours, exact_sum = SaturatingProduct(product, bits), ExactProduct(product)
+    seconds = in_turn(ours, exact_sum)
+    lo, hi, _ = ours.register
+    acc = np.zeros((product.m, product.n), np.int32)
+    for k in range(product.k):
+        acc = np.clip(
+            acc + ours.a[:, k, None].astype(np.int32) * ours.w[k].astype(np.int32), lo, hi
+        )
+    assert (ours() == acc).all()
+    name = f"saturating sums, {bits} bits"
+    ratio = table.add(product.name, name, "exact sums (hwsim)", seconds, goal=0.2)
+    benchmark.pedantic(ours, rounds=3)
+    assert ratio > 0.06 * SHARE
+
+
+@pytest.mark.torch
+@pytest.mark.parametrize(("kind", "goal"), [("int32", None), ("int64", 90)])
+def test_saturating_product_beside_torch(kind, goal, table, in_turn, torch_alone, benchmark):
+    product = Product()
+    ours = SaturatingProduct(product, BITS)
+    a, w = (torch_alone.from_numpy(x.astype(kind)) for x in product.operands())
+
+    def loop():
+        acc = torch_alone.zeros((product.m, product.n), dtype=a.dtype)
+        for k in range(product.k):
+            acc = (acc + a[:, k, None] * w[k]).clamp(LO, HI)
+        return acc
+
+    seconds = in_turn(ours, loop, rounds=3)
+    assert (ours() == loop().numpy()).all()
+    name = f"saturating sums, {BITS} bits"
+    ratio = table.add(product.name, name, f"torch loop, {kind}", seconds, goal=goal)
+    benchmark.pedantic(ours, rounds=3)
+    assert ratio > 8 * SHARE
+
+
 @pytest.mark.torch
 def test_exact_product_beside_torch(table, in_turn, torch_alone, benchmark):
     product = Product()
@@ -249,11 +319,12 @@ class Convolution:
         self.graph = Graph("layer", {"x": self.source, "y": out}, (node,), ("x",), ("y",))
         self.values = Values(self.graph, hardware.load("pytorch_x86"))
         assert self.values.ways == [("conv", "bytes")]
-        self.x = rng.integers(0, 256, (1, image, image, channels))
+        self.x = rng.integers(0, 256, (1, image, image, channels)).astype(np.uint8)
         self.layer = layer
 
     def ours(self):
-        return self.values(self.x)
+        """From bytes to bytes, as the peer."""
+        return self.values(self.x, widen=False)
 
     def torchs(self, torch):
         layer = self.layer
@@ -285,6 +356,22 @@ def test_resnet_18_convolutions_beside_torch(table, in_turn, torch_alone, benchm
     )
     benchmark.pedantic(layer.ours, rounds=3)
     assert ratio > 0
+
+
+@pytest.mark.parametrize("name", ["tflite_reference", "edge_os_16x16"])
+def test_two_threads_beside_one(name, table, in_turn, monkeypatch, benchmark):
+    layer = Convolution(56, 64, 3, 1, 64)
+    words = [] if name == "tflite_reference" else [f"accumulator.bits={BITS}"]
+    runs = []
+    for number in ("2", "1"):
+        monkeypatch.setenv("HWSIM_THREADS", number)
+        runs.append(Values(layer.graph, hardware.load(name, words)))
+    two, one = (partial(values, layer.x, widen=False) for values in runs)
+    assert (two() == one()).all()
+    way = runs[0].ways[0][1]
+    workload = "ResNet-18, a layer of 116 MMAC"
+    table.add(workload, f"{way}, two threads", "one thread (hwsim)", in_turn(two, one), goal=1.7)
+    benchmark.pedantic(two, rounds=3)
 
 
 NETWORKS = {
@@ -328,6 +415,7 @@ def test_whole_networks_beside_litert(name, table, in_turn, shared, benchmark):
     values = Values(model.graph, hardware.load("tflite_reference"))
     some = {model.graph.inputs[0]: codes[:LEDGER_BATCH]}
     narrow = hardware.load("edge_os_16x16", [f"accumulator.bits={BITS}"])
+    saturating = Values(model.graph, narrow)
 
     def ledger():
         return network_run.run(model.graph, narrow, some)
@@ -340,17 +428,21 @@ def test_whole_networks_beside_litert(name, table, in_turn, shared, benchmark):
     except ImportError:
         table.missing("LiteRT", "pip install ai-edge-litert")
         pytest.skip("ai-edge-litert is not installed")
-    seconds = in_turn(lambda: values(codes), ledger, *peers.values(), rounds=3)
+    seconds = in_turn(
+        lambda: values(codes), ledger, lambda: saturating(codes), *peers.values(), rounds=3
+    )
     assert (values(codes) == peers["LiteRT reference"]()).all()
-    images = np.array([BATCH, LEDGER_BATCH, BATCH, BATCH, BATCH])
+    images = np.array([BATCH, LEDGER_BATCH, BATCH, BATCH, BATCH, BATCH])
     per_image = seconds / images
     for i, kind in enumerate(peers):
         goal = 15 if (name, kind) == ("ResNet-8", "LiteRT reference") else None
-        ratio = table.add(f"{name}, an image", "codes, batch 64", kind, per_image[[0, 2 + i]], goal)
+        ratio = table.add(f"{name}, an image", "codes, batch 64", kind, per_image[[0, 3 + i]], goal)
         if goal:
             assert ratio > goal * BUSY * SHARE
         goal = 5 if goal else None
         table.add(
-            f"{name}, an image", f"full ledger, {BITS} bits", kind, per_image[[1, 2 + i]], goal
+            f"{name}, an image", f"full ledger, {BITS} bits", kind, per_image[[1, 3 + i]], goal
         )
+        goal = 1 if (name, kind) == ("ResNet-8", "LiteRT built-in") else None
+        table.add(f"{name}, an image", f"codes, {BITS} bits", kind, per_image[[2, 3 + i]], goal)
     benchmark.pedantic(lambda: values(codes[:8]), rounds=3)

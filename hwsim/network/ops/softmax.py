@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 
 import numpy as np
 
@@ -38,6 +39,7 @@ from hwsim.network.ops.policy import Reals, format_of, operator_policy, refuse, 
 from hwsim.network.ops.softmax_16 import softmax_16
 from hwsim.network.ops.softmax_float32 import softmax_float32
 
+_known_exponential = lru_cache(1 << 12)(exponential)  # of few scales and differences
 FRACTION_BITS = 26  # differences are Q5.26: exp(-32) is below every output code
 TABLES = ("interpolated_table", "interpolated_table_float32")
 SUM_SHIFT = 12  # exponentials are Q0.31, their sum Q12.19
@@ -86,7 +88,7 @@ def softmax_float64(x: Ints, scale: float, output: Tensor, rounding: str) -> Int
         y[c] = round(e[c] / (e[0] + e[1] + ...) / sy) + zy      # the sum from c = 0 upwards
     """
     steps, places = np.unique(x - x.max(axis=-1, keepdims=True), return_inverse=True)
-    table = np.array([exponential(scale * step) for step in steps.tolist()])
+    table = np.array([_known_exponential(scale * step) for step in steps.tolist()])
     powers = table[places.reshape(x.shape)]
     total = np.zeros(x.shape[:-1])
     for c in range(x.shape[-1]):

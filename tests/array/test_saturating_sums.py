@@ -1,0 +1,176 @@
+"""Sums that saturate at each addition: every form in vectors, and the definition, are one."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from oracles.rules import kept
+
+from hwsim.array.saturating_sums import (
+    add_saturating,
+    folded_sums,
+    lay_codes,
+    lay_steps,
+    saturating_sums,
+    saturating_taps,
+)
+from hwsim.array.vector.instructions import CHOSEN
+from hwsim.array.vector.saturating import (
+    ENDS,
+    HALVES,
+    HAS_LANE,
+    LANE,
+    PIXELS,
+    halves_of,
+    lanes_of_vector,
+)
+
+
+def by_oracle(x, places, taps, w, start, late, bits, symmetric, link=64, fold=1):
+    """Python integers and the oracle's rule; ``link``: bits of the chain."""
+    rule = "saturate_symmetric" if symmetric else "saturate"
+    out = np.empty((len(places), w.shape[1]), np.int64)
+    for p, place in enumerate(places.tolist()):
+        for n in range(w.shape[1]):
+            total, chain = int(start[n]), 0
+            for k, tap in enumerate(taps.tolist()):
+                chain = kept(chain + int(x[place + tap]) * int(w[k, n]), link, "saturate")
+                if (k + 1) % fold == 0 or k + 1 == len(taps):
+                    total, chain = kept(total + chain, bits, rule), 0
+            out[p, n] = kept(total + int(late[n]), bits, rule)
+    return out
+
+
+class Problem:
+    """Random operands, at their ends more often than not."""
+
+    def __init__(self, seed, bits, steps, channels, pixels, symmetric):
+        rng = np.random.default_rng(seed)
+        self.x = np.where(rng.random(700) < 0.3, 255, rng.integers(-255, 256, 700))
+        self.w = rng.integers(-128, 128, (steps, channels))
+        self.w[rng.random(self.w.shape) < 0.3] = -128
+        self.places, self.taps = rng.integers(0, 300, pixels), rng.integers(0, 299, steps)
+        self.hi = (1 << bits - 1) - 1
+        self.lo = -self.hi - (not symmetric)
+        self.start = rng.integers(self.lo, self.hi + 1, channels)
+        self.late = rng.integers(-(1 << bits + 1), 1 << bits + 1, channels)
+        self.bits, self.symmetric = bits, symmetric
+
+    def expected(self, **chain):
+        given = (self.places, self.taps, self.w, self.start, self.late)
+        return by_oracle(self.x, *given, self.bits, self.symmetric, **chain)
+
+    def found(self, form, vectors, shift=(0, 0), link=None, fold=1):
+        """Laid out for one form, run, and taken apart; the definition on the same arrays."""
+        lanes = lanes_of_vector(form) * vectors or 16
+        halves = halves_of(form) if vectors else 1
+        w = lay_steps(self.w << shift[1], lanes, halves)
+        x = np.append((self.x << shift[0]).astype(np.int16), np.int16(-1))
+        places = np.pad(self.places, (0, -len(self.places) % PIXELS.get(vectors, 1)), mode="edge")
+        ends = []
+        for values in (self.start, self.late):
+            laid = np.zeros((len(w) * lanes), np.int32)
+            laid[: len(values)] = values
+            ends.append(laid.reshape(len(w), lanes))
+        rest = ((self.lo, self.hi, sum(shift)),)
+        if link is not None:
+            rest += ((-(1 << link - 1), (1 << link - 1) - 1), fold)
+        sums = saturating_sums if link is None else folded_sums
+        out = np.empty((len(places), len(w), lanes), np.int32)
+        sums(form, vectors)(x, places, self.taps, w, *ends, *rest, out)
+        defined = np.empty_like(out)
+        sums(form, 0)(x, places, self.taps, w[..., ::halves], *ends, *rest, defined)
+        assert (out == defined).all()
+        return out.reshape(len(places), -1)[: len(self.places), : self.w.shape[1]]
+
+
+@pytest.mark.skipif(CHOSEN is None, reason="no vector instructions")
+@settings(max_examples=60, deadline=None)
+@given(
+    seed=st.integers(0, 1 << 32),
+    bits=st.integers(4, 29),
+    steps=st.integers(0, 40),
+    channels=st.integers(1, 80),
+    pixels=st.integers(1, 30),
+    symmetric=st.booleans(),
+    vectors=st.sampled_from(sorted(PIXELS)),
+)
+def test_every_form_gives_the_sums_of_the_oracle(
+    seed, bits, steps, channels, pixels, symmetric, vectors
+):
+    problem = Problem(seed, bits, steps, channels, pixels, symmetric)
+    expected = problem.expected()
+    assert (problem.found(ENDS, vectors) == expected).all()
+    if bits <= 16:
+        assert (problem.found(HALVES, vectors) == expected).all()
+    if HAS_LANE and bits >= 17 and not symmetric:
+        code = min(32 - bits, 7)
+        assert (problem.found(LANE, vectors, (code, 32 - bits - code)) == expected).all()
+
+
+@pytest.mark.skipif(CHOSEN is None, reason="no vector instructions")
+@settings(max_examples=40, deadline=None)
+@given(
+    seed=st.integers(0, 1 << 32),
+    bits=st.integers(8, 29),
+    link=st.integers(12, 29),
+    fold=st.integers(1, 20),
+    steps=st.integers(1, 40),
+    channels=st.integers(1, 40),
+    symmetric=st.booleans(),
+    vectors=st.sampled_from(sorted(PIXELS)),
+)
+def test_sums_of_chains_are_those_of_the_oracle(
+    seed, bits, link, fold, steps, channels, symmetric, vectors
+):
+    problem = Problem(seed, bits, steps, channels, 9, symmetric)
+    expected = problem.expected(link=link, fold=fold)
+    assert (problem.found(ENDS, vectors, link=link, fold=fold) == expected).all()
+    if HAS_LANE and link >= 17:
+        code = min(32 - link, 7)
+        shift = (code, 32 - link - code)
+        assert (problem.found(LANE, vectors, shift, link, fold) == expected).all()
+
+
+@pytest.mark.parametrize("fold", [1, 4])
+@pytest.mark.parametrize("bits", [12, 15, 16, 17, 20, 28])
+def test_sums_of_channels_are_those_of_the_oracle(bits, fold):
+    rng = np.random.default_rng(bits)
+    problem = Problem(bits, bits, 9, 37, 20, symmetric=bits == 15)
+    out = np.empty((20, 37), np.int32)
+    register, link = (problem.lo, problem.hi, 0), 31 if fold == 1 else 16
+    ends = (-(1 << link - 1), (1 << link - 1) - 1)
+    saturating_taps(
+        problem.x.astype(np.int16), problem.places, problem.taps, problem.w.astype(np.int32),
+        problem.start.astype(np.int32), problem.late.astype(np.int32), register, ends, fold, out,
+    )  # fmt: skip
+    for c in rng.permutation(37)[:9]:
+        alone = by_oracle(
+            problem.x[c:], problem.places, problem.taps, problem.w[:, [c]], problem.start[[c]],
+            problem.late[[c]], bits, bits == 15, link, fold,
+        )  # fmt: skip
+        assert (out[:, [c]] == alone).all()
+
+
+def test_the_definition_runs_without_numba():
+    problem = Problem(3, 20, 7, 5, 4, symmetric=False)
+    out = np.empty((4, 1, 5), np.int32)
+    add_saturating(
+        problem.x.astype(np.int16), problem.places, problem.taps,
+        problem.w[None].astype(np.int16), problem.start[None].astype(np.int32),
+        problem.late[None].astype(np.int32), (problem.lo, problem.hi, 0), out,
+    )  # fmt: skip
+    assert (out[:, 0] == problem.expected()).all()
+
+
+@pytest.mark.parametrize("shift", [0, 7])
+@pytest.mark.parametrize("signed", [True, False])
+def test_codes_are_laid_as_operands(signed, shift):
+    rng = np.random.default_rng(0)
+    codes = rng.integers(0, 256, (2, 3, 8)).astype(np.uint8)
+    images = np.full((2, 5, 12), 9, np.int16)
+    top_bit, zero = (128, 128 + 5) if signed else (0, 5)
+    lay_codes(codes, np.uint8(top_bit), zero, shift, images.reshape(-1), 12 + 2, 5 * 12, 12)
+    real = codes.view(np.int8) if signed else codes
+    assert (images[:, 1:4, 2:10] == (real.astype(np.int64) - 5) << shift).all()
+    assert (images[:, 0] == 9).all() and (images[:, :, 10:] == 9).all()  # noqa: PT018
