@@ -15,6 +15,7 @@ import shutil
 import sys
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import numba
 from llvmlite import ir  # type: ignore[import-untyped]
@@ -30,6 +31,7 @@ __all__ = [
     "intrinsic",
     "ir",
     "kernel",
+    "lean_kernel",
     "overload",
     "source_digest",
     "types",
@@ -107,6 +109,11 @@ _load_without_scipy()
 
 kernel = numba.njit(cache=True, nogil=True, error_model="python")
 """Compile a function of arrays and integers, once for all widths and modes."""
+
+_UNCOUNTED: Any = {"_nrt": False}  # numba's own word, without a type
+lean_kernel: Any = numba.njit(cache=True, nogil=True, error_model="python", **_UNCOUNTED)
+"""A kernel that makes no array: views of its arguments are not counted, which a loop over small
+tiles would do many times a tile."""
 
 inlined = numba.njit(inline="always", error_model="python")
 """A part of one kernel, written apart to be read: compiled with it, and not before."""
