@@ -13,15 +13,19 @@ import hashlib
 import os
 import shutil
 import sys
+from collections.abc import Callable
+from functools import cached_property
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numba
 from llvmlite import ir  # type: ignore[import-untyped]
 from numba import types
 from numba.core import cgutils
+from numba.core.caching import FunctionCache
 from numba.core.codegen import get_host_cpu_features
+from numba.core.runtime.nrt import rtsys
 from numba.extending import intrinsic, overload
 
 __all__ = [
@@ -37,6 +41,11 @@ __all__ = [
     "types",
     "vectors",
 ]
+
+if TYPE_CHECKING:
+    from numba.core.dispatcher import Dispatcher
+
+Function = TypeVar("Function", bound=Callable[..., Any])
 
 _PACKAGE = Path(__file__).parent
 _KEPT_DIGESTS = 3
@@ -61,16 +70,14 @@ def source_digest(*words: str, of_kernels: bool = False) -> str:
     """Digest of every hwsim source file, and of some words.
 
     ``of_kernels``: of those alone that a compiled kernel can depend on: the floors that have
-    kernels, and whatever else names this module (such a file takes nothing from other floors,
-    tests/test_architecture.py).
+    kernels (nothing else has, tests/test_architecture.py).
     """
     digest = hashlib.sha256(" ".join(words).encode())
-    for path in sorted(_PACKAGE.rglob("*.py")):
-        relative, content = path.relative_to(_PACKAGE), path.read_bytes()
-        if of_kernels and relative.parts[0] not in KERNEL_FLOORS and b"hwsim._jit" not in content:
-            continue
-        digest.update(relative.as_posix().encode())
-        digest.update(content)
+    tops = [_PACKAGE / floor for floor in KERNEL_FLOORS] if of_kernels else [_PACKAGE]
+    files = [path for top in tops for path in (top.rglob("*.py") if top.is_dir() else [top])]
+    for path in sorted(files):
+        digest.update(path.relative_to(_PACKAGE).as_posix().encode())
+        digest.update(path.read_bytes())
     return digest.hexdigest()[:16]
 
 
@@ -105,15 +112,63 @@ def _load_without_scipy() -> None:
             del sys.modules["scipy.linalg"]
 
 
-_load_without_scipy()
+class _Kept:
+    """A function's compiled kernels on disk, as numba's dispatcher asks for them.
 
-kernel = numba.njit(cache=True, nogil=True, error_model="python")
-"""Compile a function of arrays and integers, once for all widths and modes."""
+    numba opens them when the function is decorated, and loads all that it can compile before it
+    reads one. Here both wait: for the first call, and for the first kernel that is not there.
+    """
 
-_UNCOUNTED: Any = {"_nrt": False}  # numba's own word, without a type
-lean_kernel: Any = numba.njit(cache=True, nogil=True, error_model="python", **_UNCOUNTED)
-"""A kernel that makes no array: views of its arguments are not counted, which a loop over small
-tiles would do many times a tile."""
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self._function = function
+
+    @cached_property
+    def _files(self) -> Any:
+        return FunctionCache(self._function)  # type: ignore[no-untyped-call]
+
+    @property
+    def cache_path(self) -> str:
+        """The folder."""
+        return str(self._files.cache_path)
+
+    def flush(self) -> None:
+        """Forget them."""
+        self._files.flush()
+
+    def load_overload(self, signature: Any, target: Any) -> Any:
+        """The kernel of a signature, or None where it must be compiled."""
+        rtsys.initialize(target)  # memory of arrays, which a kernel may ask for
+        files, found = self._files, None
+        with files._guard_against_spurious_io_errors():
+            found = files._load_overload(signature, target)
+        if found is None:
+            _load_without_scipy()
+        return found
+
+    def save_overload(self, signature: Any, compiled: Any) -> None:
+        """Keep a kernel."""
+        self._files.save_overload(signature, compiled)
+
+
+def _compiled(function: Function, **options: Any) -> Dispatcher[Function]:
+    """Compile with numba's options, keep on disk."""
+    compiled: Any = numba.njit(nogil=True, error_model="python", **options)(function)
+    if compiled is not function:  # that is: unless NUMBA_DISABLE_JIT is set
+        compiled._cache = _Kept(function)
+    dispatcher: Dispatcher[Function] = compiled
+    return dispatcher
+
+
+def kernel(function: Function) -> Dispatcher[Function]:
+    """Compile a function of arrays and integers, once for all widths and modes."""
+    return _compiled(function)
+
+
+def lean_kernel(function: Function) -> Dispatcher[Function]:
+    """Compile a kernel that makes no array: views of its arguments are not counted, which a loop
+    over small tiles would do many times a tile."""
+    return _compiled(function, _nrt=False)
+
 
 inlined = numba.njit(inline="always", error_model="python")
 """A part of one kernel, written apart to be read: compiled with it, and not before."""

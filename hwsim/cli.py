@@ -1,7 +1,8 @@
-"""The command line: thin, and quick to start (numpy, numba, matplotlib load inside commands)."""
+"""The command line: thin, and quick to start (numpy, numba, Pillow load inside commands)."""
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from typing import Annotated
@@ -22,6 +23,8 @@ from hwsim import (
     cli_verify,
 )
 from hwsim.cli_console import INTERRUPTED, OneLineErrors, watch_interrupts
+
+GARBAGE = (100_000, 50, 100)  # objects, then rounds, between two searches for unreachable cycles
 
 app = typer.Typer(
     name="hwsim",
@@ -74,7 +77,11 @@ def main() -> None:
 
     One thread multiplies real matrices, unless the user says otherwise: they are small, so that
     threads cost more than they give, and no result depends on the number of cores.
+
+    What modules and kernels leave in memory stays there until the process ends: Python's search
+    for garbage in it, again and again while they load and once more at the end, is spared.
     """
+    gc.set_threshold(*GARBAGE)
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # read when numpy is loaded
     watch_interrupts()
     try:
@@ -82,3 +89,5 @@ def main() -> None:
     except KeyboardInterrupt:  # before the command line was read
         print("interrupted", file=sys.stderr)
         sys.exit(INTERRUPTED)
+    finally:
+        gc.freeze()

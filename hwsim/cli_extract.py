@@ -79,6 +79,7 @@ def true_tensors(
     seed: int,
 ) -> dict[str, NDArray[Any]]:
     """The layer's inputs in the whole network, ``X`` where it has one, and its output."""
+    from hwsim.cli_inputs import check_overrides
     from hwsim.cli_verify_other import inputs_of
     from hwsim.network import run as network_run
     from hwsim.network.kept import own_dtype
@@ -86,6 +87,7 @@ def true_tensors(
 
     graph = network.graph
     machine = load_hardware(hw, set_ or ())
+    check_overrides(machine, graph)
     given = inputs_of(network, data, limit, input_scale, seed, 1)
     codes = network_run.run(graph, machine, given.arrays).codes
     inputs = [name for name in dict.fromkeys(node.inputs) if name not in graph.constants]

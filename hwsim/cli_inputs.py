@@ -10,12 +10,23 @@ from typing import TYPE_CHECKING
 from hwsim.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
+    from hwsim.array.specification import Machine
     from hwsim.importers.data import Data
     from hwsim.importers.model import Model
-    from hwsim.network.graph import Tensor
+    from hwsim.network.graph import Graph, Tensor
 
 RANDOM = "random"
 RANDOM_SAMPLES = 16
+
+
+def check_overrides(machine: Machine, *graphs: Graph) -> None:
+    """Refuse an override that names a layer of no network; say on stderr which glob has none."""
+    from hwsim.array.overrides import unmatched
+
+    names = [node.name for graph in graphs for node in graph.mac_nodes]
+    for field, glob in unmatched(machine, names):
+        shown = ", ".join(graph.name for graph in graphs)
+        print(f"{machine.name}: {field} = {glob}: has no layer in {shown}", file=sys.stderr)
 
 
 def real_number(text: str) -> float:

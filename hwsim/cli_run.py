@@ -104,11 +104,12 @@ def run(
     criteria = [Criterion.parse(text) for text in fail_on or ()]
     choice = trace_choice(trace.value, trace_layer, trace_cycles, trace_sample)
     from hwsim import simulation
-    from hwsim.cli_inputs import RANDOM, inputs_of
+    from hwsim.cli_inputs import RANDOM, check_overrides, inputs_of
     from hwsim.importers import model as model_files
 
     machine = simulation.load_hardware(hw, set_ or ())
     network = model_files.load(model, pickled_shape(allow_pickle))
+    check_overrides(machine, network.graph)
     inputs = inputs_of(network, data, limit, input_scale, seed)
     with progress_bar(quiet) as progress:
         result = simulation.simulate(

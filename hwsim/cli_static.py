@@ -69,7 +69,7 @@ def bounds(
     """The width ladder: bits that each register has and needs; observed rungs with --data."""
     from hwsim import simulation
     from hwsim.analysis import untrained
-    from hwsim.cli_inputs import inputs_of, without_data
+    from hwsim.cli_inputs import check_overrides, inputs_of, without_data
     from hwsim.importers import model as model_files
 
     names = list(dict.fromkeys(model or ([] if k else ["digits"])))
@@ -78,8 +78,10 @@ def bounds(
         without_data(limit, input_scale)
     machine = simulation.load_hardware(hw, set_ or ())
     found: dict[str, list[dict[str, Any]]] = {}
-    for name in names:
-        network = model_files.load(name, pickled_shape(allow_pickle))
+    networks = {name: model_files.load(name, pickled_shape(allow_pickle)) for name in names}
+    if networks:
+        check_overrides(machine, *(network.graph for network in networks.values()))
+    for name, network in networks.items():
         inputs = None if data is None else inputs_of(network, data, limit, input_scale, seed)
         found[name] = simulation.bounds(network, machine, inputs)
     if k is not None:
@@ -135,11 +137,13 @@ def inspect(
 ) -> None:
     """Layers, formats, scales, biases, what runs where, and what bites."""
     from hwsim.analysis import inspection, inspection_model
+    from hwsim.cli_inputs import check_overrides
     from hwsim.importers import hardware
     from hwsim.importers import model as model_files
 
     machine = hardware.load(hw, set_ or ())
     graph = model_files.load(model, pickled_shape(allow_pickle)).graph
+    check_overrides(machine, graph)
     head = inspection_model.model_entry(model, graph)
     notes = inspection_model.float_layers(head["kind"], graph)
     entries = inspection.inspect(graph, machine, notes)

@@ -120,7 +120,7 @@ def sweep(
 ) -> None:
     """Run a network on every machine that some fields make: widths, rules, arrays."""
     from hwsim import simulation
-    from hwsim.cli_inputs import inputs_of
+    from hwsim.cli_inputs import check_overrides, inputs_of
     from hwsim.importers import model as model_files
     from hwsim.importers.samples import graph_and_data
     from hwsim.report.files import folder_name
@@ -148,6 +148,7 @@ def sweep(
     terms = terms_of(budget, confidence, overflow_rate, swept=WIDTH in axes)
     machine = simulation.load_hardware(hw, set_ or ())
     network = model_files.load(model, pickled_shape(allow_pickle))
+    check_overrides(machine, network.graph)
     inputs = inputs_of(network, data, limit, input_scale, seed)
     graph, chosen = graph_and_data(network, inputs)
     work = Work(graph, machine, chosen, axes, per_layer)

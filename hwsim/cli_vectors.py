@@ -78,24 +78,28 @@ def vectors(
     `hwsim cosim DIR` and `make -C DIR` run it; its README.md tells how to point it at other RTL.
     """
     from hwsim import simulation
-    from hwsim.cli_inputs import inputs_of
+    from hwsim.cli_inputs import check_overrides, inputs_of
     from hwsim.importers import model as model_files
     from hwsim.network.names import node_named
-    from hwsim.vectors.waves import WaveWindow, write_waves
+    from hwsim.vectors.waves import WaveWindow, check_waves, write_waves
     from hwsim.vectors.write import layer_cases, write_case
 
-    window = None if waves is None else folds_of(waves)
+    window = None if waves is None else WaveWindow(*folds_of(waves))
     if window is not None and stage is not None:
         raise ConfigError.at("--waves", "folds", waves, "must go without --stage: it has no array")
     machine = simulation.load_hardware(hw, set_ or ())
     network = model_files.load(model)
     graph = network.graph
+    check_overrides(machine, graph)
     nodes = graph.mac_nodes if layer is None else (node_named(graph, layer),)
     names = [node.name for node in nodes]
     folders = bundle_folders(names, f"{graph.name}--{machine.name}", layer is not None, out)
     inputs = inputs_of(network, data, limit, input_scale, seed)
     chosen: Literal["requantize", "narrow"] | None = None if stage is None else stage.value
     cases = list(layer_cases(graph, machine, inputs.X, nodes, chosen))
+    if window is not None:
+        for case in cases:
+            check_waves(case, case.runs[0], window)
     for case, folder in zip(cases, folders, strict=True):
         manifest = write_case(case, folder, directed=directed, stage=chosen, seed=seed)
         print(line_of(manifest, folder))
@@ -103,7 +107,7 @@ def vectors(
             print_rich(coverage_table(folder))
         if window is not None:
             path = folder.with_name(f"{folder.name}.vcd")
-            write_waves(case, case.runs[0], WaveWindow(*window), path)
+            write_waves(case, case.runs[0], window, path)
             print(f"Waveform: {path}")
 
 

@@ -98,6 +98,7 @@ def verify(
     """
     kind = chosen(runtime, against, dump, map_)
     from hwsim import cli_verify_other as others
+    from hwsim.cli_inputs import check_overrides
     from hwsim.importers import model as model_files
     from hwsim.simulation import load_hardware
 
@@ -105,6 +106,7 @@ def verify(
         others.check_runtime(runtime, model)
     machine = load_hardware(hw or others.own_machine(runtime), set_ or ())
     network = model_files.load(model)
+    check_overrides(machine, network.graph)
     if kind is Against.DUMP:
         other = others.of_dump(network, str(dump), map_, data, limit, input_scale, seed)
     else:

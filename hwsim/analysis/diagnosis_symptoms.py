@@ -3,14 +3,16 @@
 Rules of thumb with their bounds, from SEEDS.md 004's table. Each looks at outputs that neither
 activation nor format holds, and speaks only where it explains most of what it sees::
 
-    truncation   mean near -0.5 LSB, in every channel alike
+    truncation   mean near -0.5 LSB, in every channel alike, or beyond doubt for their spread
     wrap         every difference a multiple of 2**bits units of the accumulator
     bias         a constant offset in each channel
     zero point   an offset that grows with the sum of the layer's inputs
     gain         an error in proportion to the output
 
 Honest quantization error has none of these shapes: it is spread about 0, a layer's channels differ
-by less than an LSB in their means, and it does not follow inputs or outputs.
+by less than an LSB in their means, and it does not follow inputs or outputs. Beware of weights that
+are coarse: where one scale serves all channels of a depthwise layer, their own errors are offsets
+of whole LSB against the trained layer.
 """
 
 from __future__ import annotations
@@ -25,10 +27,14 @@ EXPLAINED = 0.8  # of the squared difference
 LEAST_LSB = 1.0  # rms of what a rule explains
 FEWEST_IN_CHANNEL = 12  # free outputs, for a channel to count
 FEWEST_IN_ALL = 100
+FEWEST_CHANNELS = 4  # for their means to have a spread
+CLEAR_MEAN = 6.0  # deviations of the mean of channels, by which it lies below 0
 WIDEST_WRAP, NARROWEST_WRAP = 48, 4  # bits
 WRAP_LSB = 8.0  # of one turn; smaller ones are any number
 WRAP_SLACK = 1.5  # LSB about a multiple
 FEWEST_WRAPPED = 5
+WRAP_SPREAD = 6.0  # times the rms of outputs that did not wrap
+GROWS = "the error grows with the input sum"
 
 
 def symptoms(
@@ -74,19 +80,34 @@ def symptoms(
     found = [truncation(d, free)]
     if unit is not None:
         found.append(wrapped(d, free, unit))
-    one = np.ones_like(d)
-    offset = _fitted(d, free, [one])
-    found.append(_explained("bias", "a constant offset in each channel", d, free, offset))
-    if input_sum is not None:
-        slope = _fitted(d, free, [one, input_sum.reshape(-1, channels)])
-        beyond = _share(d, free, slope) - _share(d, free, offset)
-        if beyond > (1.0 - EXPLAINED) / 2:
-            words = "the error grows with the input sum"
-            found.append(_explained("zero point", words, d, free, slope))
-    if reference is not None:
-        gain = _fitted(d, free, [reference.reshape(-1, channels)])
-        found.append(_explained("gain", "the error is in proportion to the output", d, free, gain))
+    found += _shapes(d, free, input_sum, reference)
     return sorted((one for one in found if one is not None), key=lambda one: -one.score)
+
+
+def _shapes(
+    d: Reals, free: NDArray[np.bool_], input_sum: Reals | None, reference: Reals | None
+) -> list[Finding | None]:
+    """What follows a constant, the inputs or the output, with one factor a channel; then what
+    follows the inputs with an offset, where that explains what those leave."""
+    one = np.ones_like(d)
+    shapes = [("bias", "a constant offset in each channel", one)]
+    if input_sum is not None:
+        input_sum = input_sum.reshape(d.shape)
+        shapes.append(("zero point", GROWS, input_sum))
+    if reference is not None:
+        words = "the error is in proportion to the output"
+        shapes.append(("gain", words, reference.reshape(d.shape)))
+    fits = [_fitted(d, free, [column]) for _, _, column in shapes]
+    found = [
+        _explained(cause, words, d, free, fit)
+        for (cause, words, _), fit in zip(shapes, fits, strict=True)
+    ]
+    if input_sum is not None:
+        rest = d - max(fits, key=lambda fit: _share(d, free, fit))
+        slope = _fitted(d, free, [one, input_sum])
+        if _rms(rest[free]) >= LEAST_LSB and _share(rest, free, slope - d + rest) >= EXPLAINED:
+            found.append(_explained("zero point", GROWS, d, free, slope))
+    return found
 
 
 def truncation(d: Reals, free: NDArray[np.bool_]) -> Finding | None:
@@ -97,14 +118,18 @@ def truncation(d: Reals, free: NDArray[np.bool_]) -> Finding | None:
     mean = float(values.mean())
     count = free.sum(axis=0)
     means = (d * free).sum(axis=0)[count > 0] / count[count > 0]
-    spread = 1.0 / np.sqrt(count[count > 0])  # of a mean, about four times its deviation
-    if abs(mean + 0.5) > 0.1 or (np.abs(means + 0.5) > 0.1 + spread).any():
+    scatter = 1.0 / np.sqrt(count[count > 0])  # of a mean, about four times its deviation
+    alike = bool((np.abs(means + 0.5) <= 0.1 + scatter).all())
+    spread = float(means.std(ddof=1)) if len(means) >= FEWEST_CHANNELS else np.inf
+    clear = mean < -CLEAR_MEAN * spread / np.sqrt(len(means))
+    if abs(mean + 0.5) > (0.15 if clear else 0.1) or not (alike or clear):
         return None
     square = float(np.square(values).mean())
     if square - mean**2 > 1.0:
         return None
     words = "truncation: output codes are cut, not rounded"
-    evidence = f"mean {mean:+.3f} LSB, in every channel alike"
+    how = "in every channel alike" if alike else f"channels differ from it by {spread:.2f}"
+    evidence = f"mean {mean:+.3f} LSB, {how}"
     return Finding("truncation", words, evidence, mean**2 / square)
 
 
@@ -118,9 +143,11 @@ def wrapped(d: Reals, free: NDArray[np.bool_], unit: Reals) -> Finding | None:
         if far.sum() < FEWEST_WRAPPED or turn[far].min() < WRAP_LSB:
             continue
         left = values - turn * np.rint(values / turn)
-        if np.abs(left).max() <= WRAP_SLACK:
+        near = left[~far]
+        slack = max(WRAP_SLACK, WRAP_SPREAD * _rms(near))
+        if slack < turn[far].min() / 4 and np.abs(left).max() <= slack:
             words = f"wrap: every difference is a multiple of 2^{bits} in the accumulator"
-            evidence = f"{int(far.sum())} outputs wrapped, the rest within {WRAP_SLACK} LSB"
+            evidence = f"{int(far.sum())} outputs wrapped, the rest within {slack:.1f} LSB"
             score = 1.0 - float(np.square(left).sum() / np.square(values).sum())
             return Finding("wrap", f"{words}: a register of {bits} bits", evidence, score)
     return None
@@ -141,12 +168,16 @@ def _share(d: Reals, free: NDArray[np.bool_], fit: Reals) -> float:
     return 1.0 - float(np.square((d - fit)[free]).sum() / np.square(d[free]).sum())
 
 
+def _rms(values: Reals) -> float:
+    return float(np.sqrt(np.square(values).mean())) if values.size else 0.0
+
+
 def _explained(
     cause: str, words: str, d: Reals, free: NDArray[np.bool_], fit: Reals
 ) -> Finding | None:
     """A finding, where a fit explains enough, of an error that is large enough."""
     share = _share(d, free, fit)
-    size = float(np.sqrt(np.square(fit[free]).mean()))
+    size = _rms(fit[free])
     if share < EXPLAINED or size < LEAST_LSB:
         return None
     means = (d * free).sum(axis=0) / np.maximum(free.sum(axis=0), 1)

@@ -12,6 +12,7 @@ from hwsim.analysis.error import ErrorFigures, top1
 from hwsim.analysis.ladder import layer_ladder
 from hwsim.analysis.measured import Measured
 from hwsim.analysis.overflow import ledger_arrays, overflow_entry
+from hwsim.array.dataflow import Schedule
 from hwsim.array.gemm import Ints
 from hwsim.array.specification import Machine
 from hwsim.importers.data import Data
@@ -93,7 +94,9 @@ def layer_entry(
         "cycles": schedule.cycles if array else None,
         "stall_cycles": stall_cycles(result),
         "utilization": schedule.utilization if array else None,
+        "fold_utilization": fold_entry(schedule) if array else None,
         "dataflow_folds": schedule.folds if array else None,
+        "groups_per_fold": schedule.packed if array else None,
         "latency_cycles": schedule.latency_cycles if array else None,
         "memory": memory_entry(result),
         "shape": list(graph.tensors[node.output].shape),
@@ -108,6 +111,21 @@ def layer_entry(
         "overflow": overflow_entry(result.ledger),
         "error": accumulated.as_json(),
         "error_isolated": isolated.as_json(),
+    }
+
+
+def fold_entry(schedule: Schedule) -> dict[str, Any]:
+    """How busy the folds of one layer keep the array, and how many do not fill it."""
+    if not schedule.folds:
+        return {"least": 0.0, "largest": 0.0, "edge_folds": 0}
+    share = schedule.fold_utilization()
+    whole = (schedule.extent(schedule.dataflow.row) // schedule.rows) * (
+        schedule.extent(schedule.dataflow.col) // schedule.cols
+    )
+    return {
+        "least": float(share.min()),
+        "largest": float(share.max()),
+        "edge_folds": schedule.folds - schedule.groups * whole,
     }
 
 

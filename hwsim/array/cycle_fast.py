@@ -13,14 +13,23 @@ from numpy.typing import NDArray
 
 from hwsim.arith.overflow import Overflow, fit
 from hwsim.array import replay
+from hwsim.array.cycle_layout import (
+    LANES,
+    ROWS_IN_PLACE,
+    STRETCH,
+    Near,
+    Words,
+    copy_others,
+    in_blocks,
+)
 from hwsim.array.cycle_memory import Counters, adding_register
-from hwsim.array.cycle_waves import LANES, run_waves
+from hwsim.array.cycle_waves import run_waves
 from hwsim.array.dataflow import ONE_EACH, Schedule
 from hwsim.array.gemm import Datapath, Ints, Register
 from hwsim.array.ledger import Execution, Place, RegisterLedger, is_symmetric
 from hwsim.array.stepwise import output_problem, plan
 from hwsim.array.vector.instructions import CHOSEN
-from hwsim.array.vector.systolic_sums import (
+from hwsim.array.vector.systolic_registers import (
     ACC,
     CHAIN,
     CHANGED,
@@ -38,14 +47,13 @@ from hwsim.array.vector.systolic_sums import (
 REACH = 1 << 30  # no sum reaches it: half the range of a lane
 HALF_REACH = (1 << 15) - 1  # of an operand: half of a pair
 LANE = np.iinfo(np.int32)
+PANEL = 1 << 21  # pairs of weights, and counters of events, at once, where one block has fewer
 STAGES = {CHAIN: replay.CHAIN, ACC: replay.ACCUMULATOR}
-Words = NDArray[np.int32]
 
 
 def in_waves(datapath: Datapath, schedule: Schedule) -> bool:
     """Whether vector code does this layer: the processor has it, and operands and sums fit it."""
     samples, _, m, k, _ = datapath.shape
-    registers = (*datapath.chain, datapath.accumulator)
     return (
         CHOSEN is not None
         and schedule.folds > 0
@@ -53,8 +61,8 @@ def in_waves(datapath: Datapath, schedule: Schedule) -> bool:
         and schedule.latency == ONE_EACH
         and datapath.drop_bits == 0
         and datapath.a.dtype == np.int32
-        and samples * m <= LANE.max
-        and all(is_plain(register) for register in registers)
+        and samples * m * -(-k // schedule.k_tile) <= LANE.max
+        and all(is_plain(register) for register in (*datapath.chain, datapath.accumulator))
         and fits_lanes(datapath, k)
     )
 
@@ -108,15 +116,6 @@ def rule_row(register: Register) -> list[int]:
     return [low, register.hi, low, register.hi, 0]
 
 
-def in_blocks(rows: Ints) -> Words:
-    """Channels (G, R, N) in blocks (G, blocks, R, LANES); lanes not in use are 0."""
-    groups, count, n = rows.shape
-    blocks = -(-n // LANES)
-    whole = np.zeros((groups, count, blocks * LANES), np.int32)
-    whole[:, :, :n] = rows
-    return np.ascontiguousarray(whole.reshape(groups, count, blocks, LANES).swapaxes(1, 2))
-
-
 class WaveLayer:
     """One layer: what `run_waves` gets, and what it finds."""
 
@@ -140,48 +139,53 @@ class WaveLayer:
         start = np.zeros((groups, 3, n), np.int64)
         if self.datapath.preload is not None:
             r = self.adding
-            stored = [
-                fit(int(b), r.lo, r.hi, r.overflow, r.wrap_bits)
-                for b in self.datapath.preload.ravel()
-            ]
+            biases = self.datapath.preload.ravel().tolist()
+            stored = [fit(b, r.lo, r.hi, r.overflow, r.wrap_bits) for b in biases]
             start[:, STORED] = np.reshape(stored, (groups, n))
             start[:, EXACT] = self.datapath.preload
             start[:, CHANGED] = start[:, STORED] ^ start[:, EXACT]
         return start
 
     def run(self) -> tuple[Ints, Ints]:
-        """Every wave; stored and exact sums (S, G, M, N)."""
-        datapath, (samples, groups, m, _, n) = self.datapath, self.datapath.shape
+        """Every wave; stored and exact sums (S, G, M, N), one array where they are the same."""
+        datapath, late = self.datapath, len(self.late)
+        samples, groups, m, k, n = datapath.shape
         stored, exact = np.empty((2, samples, groups, m, n), np.int64)
-        factor, term = (
-            np.zeros((groups, len(self.late), n), np.int64),
-            np.zeros((samples, groups, len(self.late), m), np.int32),
-        )
+        factor = np.zeros((groups, late, n), np.int64)
+        term = np.zeros((samples, groups, late, m), np.int32)
         for j, (of_channel, of_output) in enumerate(self.late):
             factor[:, j], term[:, :, j] = of_channel, of_output
-        chain = datapath.chain[0] if datapath.chain else self.adding
-        rules = [chain, self.adding, *[self.adding] * len(self.late)]
-        if datapath.check_final:
-            rules[-1] = datapath.accumulator
+        start = in_blocks(self.start)
+        rows = self.schedule.k_tile if datapath.chain else min(ROWS_IN_PLACE, k)
+        together = min(max(PANEL // ((k + 2 * rows) * LANES), 1), start.shape[1])
+        differs = np.zeros((*start.shape[:2], -(-samples * m // STRETCH)), np.bool_)
         run_waves(
-            np.ascontiguousarray(datapath.a), np.ascontiguousarray(datapath.w, np.int32),
-            self.schedule.k_tile, int(bool(datapath.chain)), in_blocks(self.start),
-            np.array([rule_row(r) for r in rules], np.int32), in_blocks(factor), term,
-            self.found, self.by_channel, self.by_row, stored, exact,
+            np.ascontiguousarray(datapath.a), np.ascontiguousarray(datapath.w, np.int32), rows,
+            int(bool(datapath.chain)), start, self.rules(), in_blocks(factor), term, self.found,
+            Near.of(together, -(-k // rows), rows, late), self.by_channel, self.by_row, differs,
+            stored, exact,
         )  # fmt: skip
-        return stored, exact
+        return stored, copy_others(differs, stored, exact)
+
+    def rules(self) -> Words:
+        """The chain, the accumulator while it adds, and at each late store."""
+        datapath = self.datapath
+        chain = datapath.chain[0] if datapath.chain else self.adding
+        found = [chain, self.adding, *[self.adding] * len(self.late)]
+        if datapath.check_final:
+            found[-1] = datapath.accumulator
+        return np.array([rule_row(r) for r in found], np.int32)
 
     def clocks(self) -> int:
-        """Clocks of one image: a fold lasts until its last wave has left the last column."""
-        schedule = self.schedule
-        element = schedule.extent(schedule.dataflow.stream) - 1
+        """Clocks of an image: a fold lasts until its last wave has left the last column."""
+        schedule, element = self.schedule, self.schedule.extent(self.schedule.dataflow.stream) - 1
         last = schedule.store_clock(element, schedule.rows - 1, schedule.cols - 1, 0)
         return schedule.groups * schedule.row_tiles * schedule.col_tiles * (last + 1)
 
     def chain_events(self) -> tuple[Ints, Ints]:
         """Events of the chain, by channel and by step."""
-        k = self.datapath.shape[3]
-        return self.by_channel[0], np.concatenate([[0], self.by_row[:k], [0]])
+        steps = self.by_row[: self.datapath.shape[3]]
+        return self.by_channel[0], np.concatenate([[0], steps, [0]])
 
     def accumulator_events(self) -> tuple[Ints, Ints]:
         """Events of the accumulator, by channel and by step: the preload's, those of products or
@@ -238,10 +242,9 @@ def execute_waves(datapath: Datapath, schedule: Schedule, first_sample: int) -> 
     layer = WaveLayer(datapath, schedule)
     stored, exact = layer.run()
     compare_clocks(layer.clocks(), schedule)
-    chain = datapath.chain
     return Execution(
         accumulator=stored,
         exact=exact,
-        chain=layer.ledger(CHAIN, chain[0], first_sample) if chain else None,
+        chain=layer.ledger(CHAIN, datapath.chain[0], first_sample) if datapath.chain else None,
         accumulator_ledger=layer.ledger(ACC, datapath.accumulator, first_sample),
     )

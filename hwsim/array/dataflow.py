@@ -20,6 +20,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal, NamedTuple, TypeVar
 
+import numpy as np
+from numpy.typing import NDArray
+
 from hwsim.array.gemm import Ints
 from hwsim.array.ledger import STAGES, Place
 from hwsim.array.specification import ArraySpec, LatencySpec, Machine
@@ -67,6 +70,8 @@ class Fold(NamedTuple):
 class Schedule:
     """All clocks of one layer and one image on one array, in closed form.
 
+    ``packed``: groups of the layer that stand side by side in each group here (`Gemm.packed`).
+
     >>> ws = ArraySpec(dataflow="weight_stationary", rows=4, cols=4, k_order=["ky", "kx", "ic"])
     >>> Schedule(ws, groups=1, m=4, k=4, n=4).cycles  # DATAPATH.md section 8
     14
@@ -79,13 +84,16 @@ class Schedule:
     n: int
     chain_length: int | None = None
     latency: LatencySpec = ONE_EACH
+    packed: int = 1  # groups of the layer in each group here
 
     @classmethod
-    def of(cls, machine: Machine, shape: tuple[int, int, int, int, int]) -> Schedule:
+    def of(
+        cls, machine: Machine, shape: tuple[int, int, int, int, int], packed: int = 1
+    ) -> Schedule:
         """The schedule of one layer, ``shape`` S, G, M, K, N, on one machine."""
         _, groups, m, k, n = shape
         length = None if machine.chain is None else machine.chain.length
-        return cls(machine.array, groups, m, k, n, length, machine.latency)
+        return cls(machine.array, groups, m, k, n, length, machine.latency, packed)
 
     @property
     def rows(self) -> int:
@@ -188,8 +196,26 @@ class Schedule:
     @property
     def utilization(self) -> float:
         """Useful MACs / (PEs x cycles); 0 where there are no cycles."""
-        macs = self.groups * self.m * self.k * self.n
+        macs = self.groups * self.m * self.k * self.n // self.packed
         return macs / (self.rows * self.cols * self.cycles) if self.cycles else 0.0
+
+    def fold_utilization(self) -> NDArray[np.float64]:
+        """Useful MACs / (PEs x clocks) of every fold of one group, of shape (row tiles, column
+        tiles); its mean is `utilization`. A tile at an edge keeps fewer PEs busy.
+
+        >>> ws = ArraySpec(dataflow="weight_stationary", rows=4, cols=4, k_order=["ky", "kx", "ic"])
+        >>> Schedule(ws, groups=1, m=6, k=6, n=4).fold_utilization().tolist()  # 16 clocks a fold
+        [[0.375], [0.1875]]
+        """
+        flow = self.dataflow
+        across = ((flow.row, self.row_tiles, self.rows), (flow.col, self.col_tiles, self.cols))
+        used = [
+            np.minimum(self.extent(axis) - np.arange(tiles) * lanes, lanes)
+            for axis, tiles, lanes in across
+        ]
+        macs = np.multiply.outer(*used) * self.extent(flow.stream)
+        share: NDArray[np.float64] = macs / self.packed / (self.rows * self.cols * self.fold_cycles)
+        return share
 
     def fold_list(self) -> Iterator[Fold]:
         """Folds in order: groups, then the table's outer axis, then the inner one."""

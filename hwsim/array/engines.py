@@ -13,7 +13,6 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from hwsim.array.cycle import execute as execute_by_clock
 from hwsim.array.dataflow import Schedule
 from hwsim.array.fast import execute as execute_fast
 from hwsim.array.gemm import Datapath
@@ -33,6 +32,15 @@ class Engine(Protocol):
     ) -> Execution:
         """Execute every sample and group of one layer."""
         ...
+
+
+def execute_by_clock(
+    datapath: Datapath, schedule: Schedule, *, first_sample: int = 0, list_events: bool = False
+) -> Execution:
+    """The cycle engine, loaded when it is first asked for."""
+    from hwsim.array.cycle import execute
+
+    return execute(datapath, schedule, first_sample=first_sample, list_events=list_events)
 
 
 ENGINES: dict[str, Engine] = {"fast": execute_fast, "cycle": execute_by_clock}

@@ -31,6 +31,8 @@ class Gemm:
         At scale ``s_a * s_w``.
     a_range, w_range : tuple of int
         ``lo, hi`` of the operand formats, for the type bound.
+    packed : int
+        Groups of the layer that stand side by side in each group here (``mapping/packing.py``).
     """
 
     a: Codes
@@ -40,6 +42,7 @@ class Gemm:
     bias: Ints | None
     a_range: tuple[int, int]
     w_range: tuple[int, int]
+    packed: int = 1
 
     @property
     def shape(self) -> tuple[int, int, int, int, int]:
@@ -49,9 +52,9 @@ class Gemm:
 
     @property
     def macs(self) -> int:
-        """Useful MACs of one image; padding taps count."""
+        """Useful MACs of one image; padding taps count, weights between packed groups do not."""
         _, groups, m, k, n = self.shape
-        return groups * m * k * n
+        return groups * m * k * n // self.packed
 
 
 @dataclass(frozen=True)

@@ -67,7 +67,8 @@ def tiles(
     m, k, n = schedule.m, schedule.k, schedule.n
     a = operand("activation", "mk", traffic.activation_bits, min(traffic.activations, m * k),
                 memory.activation_kib)  # fmt: skip
-    w = operand("weight", "kn", traffic.weight_bits, k * n, memory.weight_kib)
+    weights = k * n // schedule.packed  # those between packed groups are made on the chip
+    w = operand("weight", "kn", traffic.weight_bits, weights, memory.weight_kib)
     out = operand("output", "mn", traffic.output_bits, m * n, memory.output_kib)
     if flow.row == "k":  # only the last K tile gives outputs
         out.elements[row < schedule.row_tiles - 1] = 0

@@ -6,7 +6,9 @@ whose glob matches the layer's name and whose conditions all hold (``conditions.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import difflib
+import re
+from collections.abc import Collection, Iterator, Mapping
 from fnmatch import fnmatchcase
 from typing import Any
 
@@ -58,6 +60,30 @@ def override_of(machine: Machine, layer: LayerFacts) -> Mapping[str, Any]:
         if fnmatchcase(layer.name, entry["match"]) and conditions.hold(layer):
             return words_of(entry)
     return {}
+
+
+def unmatched(machine: Machine, names: Collection[str]) -> Iterator[tuple[str, str]]:
+    """``overrides[<i>].match`` and the glob of every entry that is for none of these layers.
+
+    Raises
+    ------
+    ConfigError
+        One of them has no wildcard: the name of a layer, which there is not.
+    """
+    for i, entry in enumerate(machine.overrides):
+        field, glob = f"overrides[{i}].match", entry["match"]
+        if glob == "*" or any(fnmatchcase(name, glob) for name in names):
+            continue
+        if not re.search(r"[*?[]", glob):
+            close = difflib.get_close_matches(glob, names, 3)
+            known = (
+                f"perhaps {', '.join(close)}"
+                if close
+                else f"there are {', '.join(names) or 'none'}"
+            )
+            must = f"must be a layer of the network; {known}"
+            raise ConfigError.at(machine.name, field, glob, must)
+        yield field, glob
 
 
 def for_layer(machine: Machine, layer: LayerFacts) -> Machine:

@@ -36,6 +36,7 @@ class ArraySpec(Spec):
     rows: Positive | None = None  # PEs down (dot product: lanes); absent for `none`
     cols: Positive | None = None  # PEs across (dot product: units); absent for `none`
     k_order: list[ConvolutionAxis]  # last is fastest
+    group_packing: Literal["block_diagonal"] | None = None  # absent: one group on the array
 
     @property
     def is_array(self) -> bool:

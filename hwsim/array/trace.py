@@ -1,4 +1,4 @@
-"""Full traces: every register of the array, every clock of a window, in memory.
+"""Full traces: every register of the array, every clock of a window.
 
 Recorded by the definition of the cycle engine (`cycle_clocks.define_clocks`,
 `cycle_tree.define_tree`). A trace replays: each clock follows from the one before by the rules of
@@ -7,6 +7,7 @@ Recorded by the definition of the cycle engine (`cycle_clocks.define_clocks`,
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,7 +22,8 @@ from hwsim.array.dataflow import Fold, Schedule
 from hwsim.array.gemm import Datapath, Ints, Register
 from hwsim.errors import ConfigError
 
-MAX_BYTES = 1 << 28  # of one trace: 256 MiB
+MAX_BYTES = 1 << 28  # of a trace in memory: 256 MiB
+PART_BYTES = 1 << 26  # of a trace that is taken part by part
 
 
 @dataclass(frozen=True)
@@ -68,7 +70,7 @@ class RegisterTrace:
 
 
 def record(datapath: Datapath, schedule: Schedule, window: TraceWindow) -> RegisterTrace:
-    """Trace a window.
+    """Trace a window, in memory.
 
     Raises
     ------
@@ -76,7 +78,20 @@ def record(datapath: Datapath, schedule: Schedule, window: TraceWindow) -> Regis
         The window leaves the layer, or its trace would take more than 256 MiB.
     """
     check_window(datapath, schedule, window)
-    parts = []
+    check_size(schedule, window)
+    parts = list(trace_parts(datapath, schedule, window))
+    registers = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    clock = np.arange(window.start, window.stop, dtype=np.int64)
+    ranges = {name: (int(x.min()), int(x.max())) for name, x in registers.items()}
+    bits = widths(datapath, ranges)
+    return RegisterTrace(schedule.array.dataflow, window, clock, registers, bits)
+
+
+def trace_parts(
+    datapath: Datapath, schedule: Schedule, window: TraceWindow
+) -> Iterator[dict[str, Ints]]:
+    """The registers of a window, some clocks of a fold at a time, at most 64 MiB of them."""
+    most = max(1, PART_BYTES // trace_bytes(schedule, 1))
     held = np.zeros((schedule.rows, schedule.cols), np.int64)
     for fold in schedule.fold_list():
         base = fold.number * schedule.fold_cycles
@@ -87,17 +102,15 @@ def record(datapath: Datapath, schedule: Schedule, window: TraceWindow) -> Regis
             first = max(window.start - base, 0)
             last = min(window.stop - base, schedule.fold_cycles)
             operand = moving.astype(np.int64), other.astype(np.int64)
-            parts.append(trace_fold(datapath, schedule, fold, operand, held, first, last))
+            for begin in range(first, last, most):
+                end = min(begin + most, last)
+                yield trace_fold(datapath, schedule, fold, operand, held, begin, end)
         if schedule.dataflow.loads:
             held = other.astype(np.int64)
-    registers = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-    clock = np.arange(window.start, window.stop, dtype=np.int64)
-    bits = widths(datapath, registers)
-    return RegisterTrace(schedule.array.dataflow, window, clock, registers, bits)
 
 
 def check_window(datapath: Datapath, schedule: Schedule, window: TraceWindow) -> None:
-    """Refuse a window that is empty, out of the layer or too large."""
+    """Refuse a window that is empty or out of the layer."""
     if not schedule.array.is_array:
         raise ConfigError.at("trace", "array.dataflow", "none", "a runtime has no registers")
     if not 0 <= window.sample < datapath.shape[0]:
@@ -107,10 +120,19 @@ def check_window(datapath: Datapath, schedule: Schedule, window: TraceWindow) ->
     if not 0 <= window.start < window.stop <= schedule.cycles:
         must = f"must not be empty, and lie in 0..{schedule.cycles}"
         raise ConfigError.at("trace", "clocks", clocks, must)
-    size = 8 * 3 * schedule.rows * schedule.cols * (window.stop - window.start)
-    if size > MAX_BYTES:
-        must = f"must take at most {MAX_BYTES} bytes of trace, not {size}"
-        raise ConfigError.at("trace", "clocks", clocks, must)
+
+
+def trace_bytes(schedule: Schedule, clocks: int) -> int:
+    """Bytes that the registers of so many clocks take."""
+    return 8 * 3 * schedule.rows * schedule.cols * clocks
+
+
+def check_size(schedule: Schedule, window: TraceWindow, most: int = MAX_BYTES) -> None:
+    """Refuse a window whose registers take more than ``most`` bytes."""
+    size = trace_bytes(schedule, window.stop - window.start)
+    if size > most:
+        must = f"must take at most {most} bytes of trace, not {size}"
+        raise ConfigError.at("trace", "clocks", f"{window.start}..{window.stop}", must)
 
 
 def trace_fold(
@@ -163,13 +185,14 @@ def fold_start(datapath: Datapath, schedule: Schedule, fold: Fold) -> Ints:
     return filled(np.tile(bias, (used_rows, 1)), *blank.shape).astype(np.int64)
 
 
-def widths(datapath: Datapath, registers: dict[str, Ints]) -> dict[str, int]:
-    """Bits of every register; of those without a width of their own, what their values need."""
+def widths(datapath: Datapath, ranges: dict[str, tuple[int, int]]) -> dict[str, int]:
+    """Bits of every register, by the least and largest value of each; those without a width of
+    their own have what their values need."""
     sums: dict[str, Register] = {f"tree_{i + 1}": r for i, r in enumerate(datapath.chain)}
     sums["acc"] = adding_register(datapath)
     if datapath.chain:
         sums["psum"] = datapath.chain[0]
     return {
-        name: sums[name].bits if name in sums else signed_bits(int(x.min()), int(x.max()))
-        for name, x in registers.items()
+        name: sums[name].bits if name in sums else signed_bits(lo, hi)
+        for name, (lo, hi) in ranges.items()
     }

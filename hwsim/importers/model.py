@@ -5,23 +5,36 @@ from __future__ import annotations
 import difflib
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 
 from hwsim import models
 from hwsim.errors import ModelError, UnsupportedError
-from hwsim.importers import aimet, npz, onnx, tflite, torch
 from hwsim.importers.data import Data, of_model_file
 from hwsim.network.graph import Graph
 
-FORMATS: dict[str, Callable[[Path], Graph]] = {
-    ".encodings": aimet.load,
-    ".npz": npz.load,
-    ".onnx": onnx.load,
-    ".pt": torch.refuse_pickle,
-    ".pt2": torch.load,
-    ".pth": torch.refuse_pickle,
-    ".tflite": tflite.load,
+FORMATS = {
+    ".encodings": ("aimet", "load"),
+    ".npz": ("npz", "load"),
+    ".onnx": ("onnx", "load"),
+    ".pt": ("torch", "refuse_pickle"),
+    ".pt2": ("torch", "load"),
+    ".pth": ("torch", "refuse_pickle"),
+    ".tflite": ("tflite", "load"),
 }
+"""Which module of this package reads a file, and by which function."""
+PICKLED = ("torch", "refuse_pickle")
+
+
+def reader(suffix: str) -> Callable[[Path], Graph]:
+    """What reads files of a suffix of `FORMATS`, loaded when the first of them is read.
+
+    >>> reader(".npz").__module__
+    'hwsim.importers.npz'
+    """
+    module, function = FORMATS[suffix]
+    found: Callable[[Path], Graph] = getattr(import_module(f"hwsim.importers.{module}"), function)
+    return found
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,8 +84,10 @@ def load(name_or_path: str | Path, pickled: tuple[int, ...] | None = None) -> Mo
         )
     if not path.is_file():
         raise ModelError.at(str(path), "file", path.name, "must exist and be a regular file")
-    if pickled is not None and FORMATS[path.suffix] is torch.refuse_pickle:
+    if pickled is not None and FORMATS[path.suffix] == PICKLED:
+        from hwsim.importers import torch
+
         graph = torch.load_pickle(path, pickled)
     else:
-        graph = FORMATS[path.suffix](path)
+        graph = reader(path.suffix)(path)
     return Model(graph, of_model_file(path, graph.tensors[graph.inputs[0]]))

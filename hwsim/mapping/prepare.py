@@ -69,7 +69,7 @@ def prepare(gemm: Gemm, side: OutputSide, machine: Machine, where: str) -> Prepa
     scales = (side.input_scale, side.weight_scale)
     gemm, real_bias = place_bias(gemm, side.real_bias, scales, policy, machine, where)
     datapath, bias = datapaths.build(gemm, machine, where)
-    schedule = Schedule.of(machine, gemm.shape)
+    schedule = Schedule.of(machine, gemm.shape, gemm.packed)
     if side.op == "batch_matmul":
         bounds = matmul_bounds(gemm, machine, schedule, where)
     else:

@@ -20,6 +20,7 @@ from hwsim.array.overrides import for_layer
 from hwsim.array.specification import Machine
 from hwsim.errors import UnsupportedError
 from hwsim.mapping.lowering import kernel_size, lower, lower_matmul, per_channel, to_tensor
+from hwsim.mapping.packing import pack_groups
 from hwsim.mapping.prepare import OutputSide, PreparedLayer, prepare
 from hwsim.network.graph import Graph, Node, Tensor
 
@@ -34,7 +35,8 @@ def layer_gemms(
     assert layer is not None
     if layer.op != "batch_matmul":
         k_order: list[str] = list(machine.array.k_order)
-        yield 0, lower(layer, inputs[0], tensor.zero_point, a_range, k_order)
+        gemm = lower(layer, inputs[0], tensor.zero_point, a_range, k_order)
+        yield 0, pack_groups(gemm, machine, node.name)
         return
     other = graph.tensors[node.inputs[1]]
     ranges = (a_range, code_range(other, node.name))

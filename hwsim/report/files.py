@@ -12,7 +12,7 @@ import zipfile
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,13 +33,20 @@ def npz_bytes(
     ['file']
     """
     buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+    fill_npz(buffer, arrays)
+    return buffer.getvalue()
+
+
+def fill_npz(
+    file: IO[bytes], arrays: Mapping[str, NDArray[Any]] | Iterable[tuple[str, NDArray[Any]]]
+) -> None:
+    """`npz_bytes` to an open file; an array that is a file itself is read piece by piece."""
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, array in arrays.items() if isinstance(arrays, Mapping) else arrays:
             entry = zipfile.ZipInfo(f"{name}.npy", _EPOCH)
             entry.compress_type = zipfile.ZIP_DEFLATED
             with archive.open(entry, "w", force_zip64=True) as member:
                 np.lib.format.write_array(member, np.asarray(array), allow_pickle=False)
-    return buffer.getvalue()
 
 
 def json_bytes(value: Any) -> bytes:
@@ -84,10 +91,33 @@ def write_file(path: Path, content: bytes) -> None:
     DataError
         The system refused (disk full, no permission); an older file stays as it was.
     """
+    fill_file(path, lambda stream: stream.write(content))
+
+
+def write_npz(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
+    """Write an ``.npz`` whole or not at all, without holding it in memory.
+
+    Raises
+    ------
+    DataError
+        As `write_file`.
+    """
+    fill_file(path, lambda stream: fill_npz(stream, arrays))
+
+
+def fill_file(path: Path, fill: Callable[[IO[bytes]], object]) -> None:
+    """Let ``fill`` write one file under a temporary name, then put it in its place.
+
+    Raises
+    ------
+    DataError
+        As `write_file`.
+    """
     temporary = _beside(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_bytes(content)
+        with temporary.open("wb") as stream:
+            fill(stream)
         os.replace(temporary, path)
     except OSError as error:
         raise _refusal(path, error) from error

@@ -54,9 +54,15 @@ def _times(layer: Layer) -> list[tuple[str, str]]:
     if layer["cycles"] is not None:
         folds = layer.get("dataflow_folds")
         more = "" if folds is None else f" in {words.several(folds, 'fold')}"
+        if (layer.get("groups_per_fold") or 1) > 1:
+            more += f" of {layer['groups_per_fold']} groups each"
         stall = layer["stall_cycles"] or 0
         text = f"{words.count(layer['cycles'])} compute{more}, {words.count(stall)} waiting"
         facts.append(("Clocks", f"{text}; {words.percent(layer['utilization'])} of the PEs busy"))
+    folds = layer.get("fold_utilization")
+    if folds and folds["edge_folds"]:
+        text = f"{words.percent(folds['least'])} to {words.percent(folds['largest'])} busy"
+        facts.append(("Folds", f"{text}; {words.count(folds['edge_folds'])} at an edge"))
     memory = layer.get("memory")
     if memory:
         text = (

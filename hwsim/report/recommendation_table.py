@@ -18,8 +18,8 @@ def recommendation_table(manifest: dict[str, Any]) -> Group:
     if found is None:
         return Group()
     terms, best = found["terms"], found["best"]
-    asked = f"at most {terms['budget']:.3g} of top-1 lost on as many other samples"
-    asked = asked.replace(f"{terms['budget']:.3g}", words.percent(terms["budget"]))
+    lost = "top-1 lost" if manifest["data"].get("labels") else "all classes changed"
+    asked = f"at most {words.percent(terms['budget'])} of {lost} on as many other samples"
     title = f"Recommended accumulators: {asked}, confidence {words.percent(terms['confidence'])}"
     lines: list[Any] = [Text(title, style="bold"), _uniform(found["uniform"])]
     if found["least_samples"] > manifest["data"]["samples"]:

@@ -68,10 +68,14 @@ def render(run_dir: Path) -> None:
     DataError
         The run directory cannot be read or written.
     """
+    run_dir = Path(run_dir)
+    _draw(run_dir, read_summary(run_dir), read_details(run_dir))
+
+
+def _draw(run_dir: Path, summary: Summary, details: Arrays) -> None:
+    """What `render` writes, of contents that were read."""
     from hwsim.report import page, plots  # Pillow and jinja2 load only where they are needed
 
-    run_dir = Path(run_dir)
-    summary, details = read_summary(run_dir), read_details(run_dir)
     pictures = plots.draw_all(summary, details)
     plots.write_plots(run_dir, plots.PLOTS, pictures)
     files.write_file(run_dir / "layers.csv", tables.run_csv(summary).encode())
@@ -116,15 +120,17 @@ def write_run(
         text = files.json_bytes({"schema": SCHEMA_VERSION, **summary})
     except ValueError as error:
         raise DataError(f"summary.json: {error}: null stands for no number") from error
-    validate_summary(json.loads(text))
+    written = json.loads(text)
+    validate_summary(written)
+    arrays = {name: np.asarray(array) for name, array in details.items()}
 
     def fill(folder: Path) -> None:
         files.write_file(folder / "summary.json", text)
-        files.write_file(folder / "details.npz", files.npz_bytes(details))
+        files.write_file(folder / "details.npz", files.npz_bytes(arrays))
         files.write_file(folder / "machine.yaml", machine_yaml.encode())
         files.write_file(folder / "outputs.npz", files.npz_bytes(outputs))
         if extra is not None:
             extra(folder)
-        render(folder)
+        _draw(folder, written, arrays)
 
     files.write_folder(Path(run_dir), fill)

@@ -27,7 +27,7 @@ def verdict(sweep: SweepFolder) -> Verdict:
     if given is None:
         return _without(sweep)
     best = given.get("best")
-    terms = terms_sentence(given["terms"])
+    terms = terms_sentence(given["terms"], bool(sweep.manifest["data"].get("labels")))
     if best is None:
         text = "No accumulator width of this sweep keeps the terms."
         return Verdict("bad", text, [terms, *_widest(given)])
@@ -66,12 +66,11 @@ def _without(sweep: SweepFolder) -> Verdict:
     return Verdict("good" if clean else "warn", f"{count} simulated.", said)
 
 
-def terms_sentence(terms: Entry) -> str:
+def terms_sentence(terms: Entry, labelled: bool) -> str:
     """What was asked of a recommendation."""
-    text = (
-        f"Asked: at most {words.percent(terms['budget'])} of accuracy lost against registers that "
-        f"hold every sum, with a confidence of {words.percent(terms['confidence'])}"
-    )
+    lost = "accuracy lost" if labelled else "all classes changed"
+    text = f"Asked: at most {words.percent(terms['budget'])} of {lost} against registers that hold "
+    text += f"every sum, with a confidence of {words.percent(terms['confidence'])}"
     rate = terms.get("overflow_rate")
     if rate is not None:
         text += f", and at most {words.percent(rate)} of the outputs overflowing"

@@ -6,13 +6,11 @@ import csv
 import io
 import json
 from typing import Any
-from xml.etree import ElementTree
 
 from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from hwsim.analysis.causes import COLUMNS, cause_rows
 from hwsim.report import words
 from hwsim.report.schema import Schema, resolve, summary_schema
 from hwsim.report.verdict import verdict
@@ -76,6 +74,8 @@ def causes_csv(summary: Summary) -> str | None:
     """causes.csv: one row a layer, kind of inputs and cause; None where none was asked for."""
     if "causes_samples" not in summary:
         return None
+    from hwsim.analysis.causes import COLUMNS, cause_rows
+
     rows = [row for layer in summary["layers"] for row in cause_rows(layer["causes"])]
     return csv_text(list(COLUMNS), [[row[name] for name in COLUMNS] for row in rows])
 
@@ -94,6 +94,8 @@ def run_junit(summary: Summary, failures: dict[str, str]) -> str:
     failures : dict of str
         Name to message: layers, or the whole network, that do not hold what was asked.
     """
+    from xml.etree import ElementTree
+
     operators = {layer["name"]: layer["op"] for layer in summary["layers"]}
     cases = operators | {name: "network" for name in failures if name not in operators}
     suite = ElementTree.Element(

@@ -14,10 +14,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,15 +28,15 @@ from hwsim.analysis.summary import Evidence
 from hwsim.array.gemm import Datapath
 from hwsim.array.ledger import EventList
 from hwsim.array.specification import Machine
-from hwsim.array.trace import TraceWindow, check_window, record
 from hwsim.errors import ConfigError, UnsupportedError
 from hwsim.mapping.prepare import prepare
 from hwsim.network.graph import Graph
 from hwsim.network.layers import codes_of, layer_gemms, output_side
 from hwsim.network.run import LayerResult
 from hwsim.report.files import npz_bytes, write_file
-from hwsim.report.trace_files import write_trace
-from hwsim.report.waveform import write_waveform
+
+if TYPE_CHECKING:  # the cycle engine and the writer of waveforms: of full traces alone
+    from hwsim.array.trace import TraceWindow
 
 TRACES = ("off", "overflow", "errors", "full")
 WHERE = "--trace full"  # what messages name
@@ -123,13 +123,14 @@ def write_errors(folder: Path, evidence: Evidence) -> None:
 
 def write_full(folder: Path, evidence: Evidence, choice: TraceChoice) -> None:
     """Every PE register of the chosen window, as ``full.npz`` and ``full.vcd``."""
+    from hwsim.report.trace_files import write_full_trace
+
     names = folder_names(list(evidence.run.layers))
     for result, datapath, window in chosen(evidence, choice):
-        trace = record(datapath, result.schedule, window)
-        trace = replace(trace, window=replace(window, sample=choice.sample))
         target = folder / names[result.node.name]
-        write_trace(target / "full.npz", trace)
-        write_waveform(target / "full.vcd", trace)
+        target.mkdir(parents=True, exist_ok=True)
+        files = target / "full.npz", target / "full.vcd"
+        write_full_trace(*files, datapath, result.schedule, window, choice.sample)
 
 
 def check_choice(
@@ -165,6 +166,8 @@ def check_windows(evidence: Evidence, choice: TraceChoice) -> None:
     ------
     ConfigError
     """
+    from hwsim.array.trace import check_window
+
     windows = 0
     for result, datapath, window in chosen(evidence, choice):
         check_window(datapath, result.schedule, window)
@@ -183,6 +186,8 @@ def chosen(
 
     The datapath holds this image alone: it is the window's sample 0.
     """
+    from hwsim.array.trace import TraceWindow
+
     image = slice(choice.sample, choice.sample + 1)
     codes = {name: evidence.run.part(name, image) for name in evidence.run.codes}
     for name, result in evidence.run.layers.items():

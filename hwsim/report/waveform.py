@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 
 from hwsim.array.trace import RegisterTrace
-from hwsim.report.files import write_file
-from hwsim.vectors.waves import Signal, vcd_text
+from hwsim.report.files import fill_file
+from hwsim.vectors.waves import Signal, write_vcd
 
 
 def scope(register: str, row: int, col: int) -> str:
@@ -33,7 +35,12 @@ def write_waveform(path: Path, trace: RegisterTrace) -> None:
     """
     clocks = [int(clock) for clock in trace.clock]
     signals = [Signal("array", "cycle", 64, clocks, "integer"), *register_signals(trace)]
-    write_file(path, vcd_text(signals, clocks, clocks[-1] + 1).encode("ascii"))
+
+    def fill(stream: IO[bytes]) -> None:
+        with io.TextIOWrapper(stream, "ascii", newline="\n") as text:
+            write_vcd(text, signals, clocks, clocks[-1] + 1)
+
+    fill_file(path, fill)
 
 
 def register_signals(trace: RegisterTrace) -> Iterator[Signal]:

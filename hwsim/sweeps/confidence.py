@@ -8,7 +8,11 @@ other way round; all others say nothing (McNemar's test).
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from statistics import NormalDist
+
+SLACK = 1e-9  # of a probability, for its rounding: 1/2 is not more than 1/2
+NEGLIGIBLE = 1e-18  # of a sum
 
 
 def most_elsewhere(seen: int, confidence: float) -> int:
@@ -25,19 +29,24 @@ def most_elsewhere(seen: int, confidence: float) -> int:
     >>> most_elsewhere(0, 0.95), most_elsewhere(0, 0.9), most_elsewhere(10, 0.95)
     (4, 3, 19)
     """
-    x = seen
-    while _at_most(seen, seen + x + 1) > 1 - confidence:
-        x += 1
-    return x
+    log = -math.log(1 - confidence)
+    unlikely = (1 - confidence) * (1 + SLACK)
+    most = 2 * seen + math.ceil(log + math.sqrt(log * (log + 4 * seen))) + 1  # by Hoeffding's bound
+    counts = range(2 * seen + 1, most + 1)
+    first = bisect_left(counts, True, key=lambda count: _at_most(seen, count) <= unlikely)
+    return counts[first] - 1 - seen
 
 
 def _at_most(few: int, count: int) -> float:
-    """``P(Binomial(count, 1/2) <= few)``."""
-    logs = [
-        math.lgamma(count + 1) - math.lgamma(i + 1) - math.lgamma(count - i + 1)
-        for i in range(few + 1)
-    ]
-    return sum(math.exp(log - count * math.log(2)) for log in logs)
+    """``P(Binomial(count, 1/2) <= few)``, summed from the last term down."""
+    log = math.lgamma(count + 1) - math.lgamma(few + 1) - math.lgamma(count - few + 1)
+    term, total = math.exp(log - count * math.log(2)), 0.0
+    for i in range(few, -1, -1):
+        total += term
+        term *= i / (count - i + 1)
+        if term < total * NEGLIGIBLE:
+            break
+    return total
 
 
 def loss_bound(lost: int, gained: int, confidence: float) -> int:

@@ -148,5 +148,6 @@ def sram_bytes(schedule: Schedule, bits: tuple[int, int, int]) -> int:
     flow = schedule.dataflow
     times = {flow.row: schedule.row_tiles, flow.col: schedule.col_tiles}
     m, k, n = schedule.m, schedule.k, schedule.n
-    moved = (m * k * times.get("n", 1), k * n * times.get("m", 1), m * n)
+    weights = k * n // schedule.packed  # those between packed groups are made on the chip
+    moved = (m * k * times.get("n", 1), weights * times.get("m", 1), m * n)
     return sum(-(-schedule.groups * x * b // BYTE) for x, b in zip(moved, bits, strict=True))

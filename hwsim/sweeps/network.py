@@ -14,7 +14,8 @@ from hwsim.array.specification import Machine
 from hwsim.mapping.prepare import PreparedLayer
 from hwsim.mapping.run import LayerLedger
 from hwsim.network.beside import is_beside, run_beside
-from hwsim.network.graph import Graph, Node
+from hwsim.network.graph import Graph, Node, Tensor
+from hwsim.network.kept import own_dtype, widened
 from hwsim.network.layers import codes_of, layer_output
 from hwsim.network.run import LayerResult, NetworkRun
 from hwsim.sweeps import layer as layers
@@ -33,6 +34,7 @@ class ExactRun:
     Attributes
     ----------
     codes : dict of name to ndarray of shape (S, *shape)
+        In the smallest type of each tensor's format.
     outputs : dict of node name to Outputs
     observed : dict of node name and order of additions to Observed
     figures : dict of tensor name and number of clipped outputs to ErrorFigures
@@ -51,27 +53,33 @@ class ExactRun:
         cls, graph: Graph, machine: Machine, prepared: Layers, inputs: Mapping[str, NDArray[Any]]
     ) -> ExactRun:
         """Run it, in the order of one machine's additions."""
-        exact = cls(graph, machine, dict(inputs))
+        tensors = graph.tensors
+        exact = cls(graph, machine, {n: narrowed(x, tensors[n]) for n, x in inputs.items()})
         for node in graph.nodes:
             sources = exact.inputs(node)
             if is_beside(node):
-                exact.codes[node.output] = run_beside(graph, node, sources, machine)
+                exact.keep(node, run_beside(graph, node, sources, machine))
                 continue
             layer = prepared[node.name]
             if layers.has_facts(layer, node):
                 found = layers.observe(graph, node, layer, sources)
-                exact.codes[node.output], observed, exact.outputs[node.name] = found
+                codes, observed, exact.outputs[node.name] = found
+                exact.keep(node, codes)
                 exact.observed[node.name, order_of(layer)] = observed
             else:
                 every = np.arange(len(sources[0]))
                 runs, _ = layers.run_samples(graph, node, layer, sources, every)
                 columns = [run.exact_codes for run in runs]
-                exact.codes[node.output] = layer_output(graph, node, columns)
+                exact.keep(node, layer_output(graph, node, columns))
         return exact
+
+    def keep(self, node: Node, codes: NDArray[Any]) -> None:
+        """What a node gives."""
+        self.codes[node.output] = narrowed(codes, self.graph.tensors[node.output])
 
     def inputs(self, node: Node) -> list[NDArray[Any]]:
         """What a node is given."""
-        return [codes_of(self.graph, self.codes, name) for name in node.inputs]
+        return [widened(codes_of(self.graph, self.codes, name)) for name in node.inputs]
 
     def reach(self, node: Node, layer: PreparedLayer) -> Observed:
         """What a layer's sums reach in the order of this layer's machine."""
@@ -79,6 +87,11 @@ class ExactRun:
         if key not in self.observed:
             self.observed[key] = layers.observe(self.graph, node, layer, self.inputs(node))[1]
         return self.observed[key]
+
+
+def narrowed(codes: NDArray[Any], tensor: Tensor) -> NDArray[Any]:
+    """Codes in the smallest type of their format; real values as they are."""
+    return codes if tensor.format is None else codes.astype(own_dtype(tensor.format))
 
 
 def order_of(layer: PreparedLayer) -> Order:
@@ -111,7 +124,7 @@ def run_point(exact: ExactRun, machine: Machine, prepared: Layers, make: Prepara
         changed = same.copy()
         for name in node.inputs:
             changed |= point.changed.get(name, same)
-        inputs = [codes_of(graph, hardware, name) for name in node.inputs]
+        inputs = [widened(codes_of(graph, hardware, name)) for name in node.inputs]
         codes: NDArray[Any] | None
         if is_beside(node):
             codes = None
@@ -167,7 +180,7 @@ def replaced(
     if not differ.any():
         return known, differ
     if samples.all():
-        return values, differ
+        return values.astype(known.dtype), differ
     copied = known.copy()
     copied[samples] = values
     return copied, differ

@@ -17,6 +17,7 @@ from hwsim.analysis.error import ErrorFigures, compare, top1
 from hwsim.analysis.summary import layer_entry, totals
 from hwsim.array.gemm import Ints
 from hwsim.network.graph import Graph
+from hwsim.network.kept import widened
 from hwsim.network.run import LayerResult
 from hwsim.report.files import json_bytes
 from hwsim.report.tables import cell, columns, csv_text
@@ -31,7 +32,8 @@ _LEFT_OUT = "error_isolated"
 
 @dataclass(eq=False)
 class Measures:
-    """What points are compared with; ``reference`` : the float twin's tensors."""
+    """What points are compared with; ``reference`` : the float twin's tensors, those of layers and
+    outputs."""
 
     graph: Graph
     reference: Tensors
@@ -76,9 +78,9 @@ class Measures:
         codes = run.run.codes[name]
         tensor, reference = self.graph.tensors[name], self.reference[name]
         if codes is not exact.codes[name]:
-            return compare(codes, tensor, reference, clipped)
+            return compare(widened(codes), tensor, reference, clipped)
         if (name, clipped) not in exact.figures:
-            exact.figures[name, clipped] = compare(codes, tensor, reference, clipped)
+            exact.figures[name, clipped] = compare(widened(codes), tensor, reference, clipped)
         return exact.figures[name, clipped]
 
 

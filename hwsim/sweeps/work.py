@@ -5,8 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from hwsim._jit import source_digest
+from hwsim.analysis.measured import samples_at_once
+from hwsim.analysis.summary import real_values
 from hwsim.array.gemm import Ints
 from hwsim.array.specification import Machine
 from hwsim.importers.data import Data
@@ -64,11 +70,17 @@ class Sweeper:
     @cached_property
     def measures(self) -> Measures:
         """The float twin's tensors, which every point is compared with."""
-        (name,), data = self.inputs, self.work.data
-        tensor = self.work.graph.tensors[name]
-        real = data.real if data.real is not None else (data.X - tensor.zero_point) * tensor.scale
-        reference = float_twin.run(self.work.graph, {name: real})
-        return Measures(self.work.graph, reference, data.Y)
+        graph, data = self.work.graph, self.work.data
+        names = {*graph.outputs, *(node.output for node in graph.mac_nodes)}
+        parts: dict[str, list[NDArray[Any]]] = {name: [] for name in names}
+        step = samples_at_once(graph)
+        for start in range(0, max(len(data.X), 1), step):
+            real = real_values(graph, data, slice(start, start + step))
+            twin = float_twin.run(graph, {graph.inputs[0]: real})
+            for name, kept in parts.items():
+                kept.append(twin[name])
+        reference = {name: np.concatenate(kept) for name, kept in parts.items()}
+        return Measures(graph, reference, data.Y)
 
     def classes(self) -> tuple[Ints, Ints]:
         """Classes of the exact run of the first point, and of the float twin."""

@@ -12,6 +12,7 @@ import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TextIO
 
 import numpy as np
 from vcd import VCDWriter
@@ -19,12 +20,14 @@ from vcd import VCDWriter
 from hwsim.array.dataflow import Schedule
 from hwsim.array.gemm import Ints
 from hwsim.array.specification import Machine
-from hwsim.array.trace import RegisterTrace, TraceWindow, record
+from hwsim.array.trace import RegisterTrace, TraceWindow, check_window, record
+from hwsim.errors import ConfigError
 from hwsim.rtl.machine import parameters
 from hwsim.vectors.case import LayerCase, Run
 
 UNDATED = "left out: equal runs write equal bytes"
 TOP = "tb_streams"
+TIMES_AT_ONCE = 256
 PERIOD, EDGE = 10, 5  # of the testbenches' clock
 CONTROL = {"cycles": 64, "clock": 32, "group": 32, "row_start": 32, "col_start": 32}
 SUMS = {"psum": "sum", "acc": "sum"}
@@ -56,6 +59,22 @@ class Signal:
     bits: int
     content: Ints | list[int]
     kind: str = "wire"
+
+
+def check_waves(case: LayerCase, run: Run, window: WaveWindow) -> None:
+    """Refuse a window that `write_waves` cannot write.
+
+    Raises
+    ------
+    ConfigError
+        It leaves the run, or its trace would take more than 256 MiB.
+    """
+    folds = run.schedule.folds
+    if window.last_fold is not None and window.last_fold >= folds:
+        chosen = f"{window.first_fold}:{window.last_fold}"
+        must = f"must lie in 0:{folds - 1}, the folds of {case.layer}"
+        raise ConfigError.at("--waves", "folds", chosen, must)
+    check_window(run.datapath, run.schedule, window.of(run.schedule))
 
 
 def write_waves(
@@ -101,6 +120,14 @@ def vcd_text(signals: Sequence[Signal], times: Sequence[int], end: int, *, clk: 
     first.
     """
     text = io.StringIO()
+    write_vcd(text, signals, times, end, clk=clk)
+    return text.getvalue()
+
+
+def write_vcd(
+    text: TextIO, signals: Sequence[Signal], times: Sequence[int], end: int, *, clk: str = ""
+) -> None:
+    """`vcd_text` to a file; contents are read some times at once."""
     first = times[0] - (EDGE if clk else 0)
     with VCDWriter(text, timescale="1 ns", date=UNDATED, init_timestamp=first) as writer:
         scope, _, name = clk.rpartition(".")
@@ -111,26 +138,30 @@ def vcd_text(signals: Sequence[Signal], times: Sequence[int], end: int, *, clk: 
             )
             for one in signals
         ]
-        for i, (time, changed) in enumerate(zip(times, _changed(signals), strict=True)):
+        for time, changed in zip(times, _changes(signals), strict=True):
             if clock is not None:
                 writer.change(clock, time, 1)
-            for number in changed:
-                writer.change(variables[number], time, int(signals[number].content[i]))
+            for number, content in changed:
+                writer.change(variables[number], time, content)
             if clock is not None:
                 writer.change(clock, time + EDGE, 0)
         writer.close(end)
-    return text.getvalue()
 
 
-def _changed(signals: Sequence[Signal]) -> list[list[int]]:
-    """For each time the signals that take another content; the first time: all."""
-    found: list[list[int]] = [[] for _ in signals[0].content]
-    for number, one in enumerate(signals):
-        content = np.asarray(one.content)
-        found[0].append(number)
-        for i in np.flatnonzero(content[1:] != content[:-1]).tolist():
-            found[i + 1].append(number)
-    return found
+def _changes(signals: Sequence[Signal]) -> Iterator[list[tuple[int, int]]]:
+    """For each time the signals that take another content, and it; the first time: all."""
+    times = len(signals[0].content)
+    for start in range(0, times, TIMES_AT_ONCE):
+        stop = min(start + TIMES_AT_ONCE, times)
+        found: list[list[tuple[int, int]]] = [[] for _ in range(start, stop)]
+        for number, one in enumerate(signals):
+            content = np.asarray(one.content[max(start - 1, 0) : stop])
+            skipped = int(start == 0)
+            if skipped:
+                found[0].append((number, int(content[0])))
+            for i in np.flatnonzero(content[1:] != content[:-1]).tolist():
+                found[i + skipped].append((number, int(content[i + 1])))
+        yield from found
 
 
 def control_signals(trace: RegisterTrace, schedule: Schedule, dut: str) -> Iterator[Signal]:

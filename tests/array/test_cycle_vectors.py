@@ -11,10 +11,11 @@ from oracles.small_layers import plain as plain_layer
 from hwsim.arith.overflow import Overflow
 from hwsim.array import cycle, cycle_fast
 from hwsim.array.cycle_fast import execute_waves, in_waves
-from hwsim.array.cycle_waves import LANES, PANEL, STRETCH, WAVES
+from hwsim.array.cycle_layout import LANES, STRETCH
 from hwsim.array.gemm import Datapath
 from hwsim.array.specification import LatencySpec
 from hwsim.array.vector.instructions import CHOSEN
+from hwsim.array.vector.systolic_registers import WAVES
 
 SYSTOLIC = DATAFLOWS[:3]
 RULES = [Overflow.WRAP, Overflow.SATURATE, Overflow.SATURATE_SYMMETRIC, Overflow.TRAP]
@@ -98,10 +99,23 @@ def test_edges_of_blocks_are_of_no_account(m, n):
 
 
 @needs_vectors
-def test_columns_that_no_panel_holds_together_count_alike():
-    k, rng = PANEL // LANES // 2 + 3, np.random.default_rng(2)
-    drawn = layer("weight_stationary", (2, 1, 3, k, 2 * LANES), (64, 64), rng, (17, 19))
-    assert compare(*drawn).all()
+def test_columns_that_no_panel_holds_together_count_alike(monkeypatch):
+    """Panels of one block of columns, of two, and of all three."""
+    for panel in (1, 2 * 64 * LANES, 1 << 21):
+        monkeypatch.setattr(cycle_fast, "PANEL", panel)
+        rng = np.random.default_rng(2)
+        drawn = layer("weight_stationary", (2, 1, 3, 61, 2 * LANES + 1), (64, 64), rng, (13, 14))
+        assert compare(*drawn).all()
+
+
+@needs_vectors
+@pytest.mark.parametrize("dataflow", SYSTOLIC)
+def test_exact_sums_are_whole_where_one_stretch_alone_overflows(dataflow):
+    m, n = 2 * STRETCH + 3, LANES + 2
+    a, w = np.ones((1, 1, m, 9), np.int32), np.ones((1, 9, n), np.int32)
+    a[0, 0, STRETCH + 3], w[0, :, n - 1] = 11, 11
+    datapath = plain_layer(dataflow, a, w, 4, bits=8)
+    assert compare(datapath, schedule_of(dataflow, 4, 2, 1, m, 9, n)).any()
 
 
 @needs_vectors
@@ -183,3 +197,12 @@ def test_drawn_layers_of_the_other_tests_run_in_waves_too():
                 compare(datapath, schedule)
                 done += 1
     assert done > 15
+
+
+@needs_vectors
+def test_what_counters_do_not_hold_runs_clock_by_clock():
+    """Three folds of each of 2**30 waves may have more events than 32 bits count."""
+    datapath, schedule = changed(reach=(1, 1), last=None, row_sum=None, check_final=False)
+    for waves, held in ((1 << 29, True), (1 << 30, False)):
+        a = np.broadcast_to(datapath.a[:, :, :1], (1, 1, waves, 9))
+        assert in_waves(replace(datapath, a=a), schedule) == held

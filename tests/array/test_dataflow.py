@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from oracles import clocks
 
+from hwsim.analysis.summary import fold_entry
 from hwsim.array.dataflow import DATAFLOWS, ONE_EACH, Schedule
 from hwsim.array.specification import LatencySpec
 
@@ -124,3 +125,22 @@ def test_bias_and_requantizer_have_no_pe():
     for stage in ("bias", "requant"):
         place = found.place(stage, 0, 0, 0, 0, 4)
         assert (place.row, place.col) == (-1, -1)
+
+
+@given(st.sampled_from(list(DATAFLOWS)), sides, sides, st.integers(1, 3), extents, extents, extents)
+def test_a_folds_utilization_is_that_of_its_tile(dataflow, rows, cols, groups, m, k, n):
+    found = schedule(dataflow, rows, cols, groups, m, k, n)
+    extent, flow, share = {"m": m, "k": k, "n": n}, found.dataflow, found.fold_utilization()
+    edges, total = 0, 0.0
+    for fold in found.fold_list():
+        used_rows = min(rows, extent[flow.row] - fold.row_start)
+        used_cols = min(cols, extent[flow.col] - fold.col_start)
+        macs = used_rows * used_cols * extent[flow.stream]
+        own = share[fold.row_start // rows, fold.col_start // cols]
+        assert own == macs / (rows * cols * found.fold_cycles)
+        edges += used_rows < rows or used_cols < cols
+        total += own
+    assert total / found.folds == pytest.approx(found.utilization, rel=1e-12)  # a float64 mean
+    entry = fold_entry(found)
+    assert (entry["least"], entry["largest"]) == (share.min(), share.max())
+    assert entry["edge_folds"] == edges

@@ -5,8 +5,9 @@ from importers.machine_text import GOOD, failure, write_fixture  # noqa: F401
 
 from hwsim.arith.formats import IntFormat
 from hwsim.array.conditions import LayerFacts
-from hwsim.array.overrides import for_layer
+from hwsim.array.overrides import for_layer, unmatched
 from hwsim.errors import ConfigError
+from hwsim.importers import machine_files
 from hwsim.importers.hardware import load
 
 OVERRIDES = """\
@@ -52,6 +53,27 @@ def test_override_null_takes_a_word_away():
     machine = machine.model_copy(update={"overrides": [{"match": "x", "requantize.conv_2d": None}]})
     assert set(for_layer(machine, named("x")).requantize) == {"default"}
     assert set(for_layer(machine, named("y")).requantize) == {"default", "conv_2d"}
+
+
+def test_a_name_that_is_no_layer_is_refused_with_the_nearest(write):
+    machine = load(write(GOOD + OVERRIDES.replace("conv1*", "convv1")))
+    with pytest.raises(ConfigError, match=r"overrides\[0\]\.match = convv1: .*perhaps conv1"):
+        list(unmatched(machine, ["conv1", "fc"]))
+
+
+def test_a_glob_without_a_layer_is_told_and_no_other(write):
+    machine = load(write(GOOD + OVERRIDES))
+    assert list(unmatched(machine, ["conv1", "fc"])) == []
+    assert list(unmatched(machine, ["conv2", "fc"])) == [("overrides[0].match", "conv1*")]
+    assert [field for field, _ in unmatched(machine, ["fc"])] == [
+        "overrides[0].match",
+        "overrides[1].match",
+    ]
+
+
+@pytest.mark.parametrize("name", machine_files.names())
+def test_every_named_machine_goes_with_any_layer_names(name):
+    assert list(unmatched(load(name), ["layer"])) == list(unmatched(load(name), [])) == []
 
 
 NARROW = {"accumulator.bits": 17}

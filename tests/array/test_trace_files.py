@@ -7,10 +7,12 @@ import pytest
 from oracles.small_layers import DATAFLOWS, draw
 from vcd.reader import TokenKind, tokenize
 
+from hwsim.array import trace as traces
 from hwsim.array.cycle import execute
 from hwsim.array.trace import TraceWindow, record
-from hwsim.report.trace_files import write_events, write_trace
+from hwsim.report.trace_files import write_events, write_full_trace, write_trace
 from hwsim.report.waveform import scope, write_waveform
+from hwsim.vectors import waves
 
 
 def traced(dataflow):
@@ -90,3 +92,23 @@ def test_waveforms_of_equal_traces_are_equal_bytes(tmp_path):
     for name in ("one.vcd", "other.vcd"):
         write_waveform(tmp_path / name, traced("weight_stationary"))
     assert (tmp_path / "one.vcd").read_bytes() == (tmp_path / "other.vcd").read_bytes()
+
+
+@pytest.mark.parametrize("dataflow", DATAFLOWS)
+def test_a_trace_part_by_part_is_the_trace_in_memory(dataflow, tmp_path, monkeypatch):
+    datapath, schedule = draw(dataflow, 5)
+    window = TraceWindow(0, schedule.fold_cycles // 2, 2 * schedule.fold_cycles)
+    whole = record(datapath, schedule, window)
+    write_trace(tmp_path / "whole.npz", whole)
+    write_waveform(tmp_path / "whole.vcd", whole)
+    monkeypatch.setattr(traces, "PART_BYTES", 3 * traces.trace_bytes(schedule, 1))
+    monkeypatch.setattr(waves, "TIMES_AT_ONCE", 5)
+    parts = list(traces.trace_parts(datapath, schedule, window))
+    assert max(len(part["a"]) for part in parts) == 3
+    files = tmp_path / "parts.npz", tmp_path / "parts.vcd"
+    write_full_trace(*files, datapath, schedule, window, window.sample)
+    for name, other in zip(("whole.npz", "whole.vcd"), files, strict=True):
+        assert (tmp_path / name).read_bytes() == other.read_bytes()
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "parts.npz", "parts.vcd", "whole.npz", "whole.vcd",
+    ]  # fmt: skip

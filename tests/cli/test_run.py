@@ -185,3 +185,23 @@ def test_error_by_cause_is_of_32_images_unless_told_and_absent_unless_asked_for(
     asked = json.loads(hwsim(*words, "--data", "random", "--limit", "40", "--causes").stdout)
     assert asked["causes_samples"] == 32
     assert hwsim(*words, "--causes", "0").exit_code == 2
+
+
+@pytest.mark.parametrize("command", ["run", "bounds", "inspect", "vectors", "sweep"])
+def test_an_override_of_no_layer_is_refused_or_said(command, tmp_path):
+    def words(glob):
+        entry = f"overrides=[{{match: '{glob}', accumulator.bits: 20}}]"
+        out = {"bounds": [], "inspect": []}.get(command, ["--out", str(tmp_path / "out")])
+        return [command, "seed_conv", "--set", entry, *out]
+
+    refused = hwsim(*words("conv_x"))
+    assert refused.exit_code == 2
+    assert refused.stderr.count("\n") == 1
+    assert "overrides[0].match = conv_x: must be a layer of the network" in refused.stderr
+    assert not (tmp_path / "out").exists()
+    if command != "sweep":  # which takes longer, and says it in the same place
+        said = hwsim(*words("nothing*"))
+        assert said.exit_code == 0, said.stderr
+        line = "edge_ws_16x16: overrides[0].match = nothing*: has no layer in seed_conv\n"
+        assert line in said.stderr
+        assert "overrides" not in hwsim(*words("*")).stderr

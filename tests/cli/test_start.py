@@ -47,3 +47,26 @@ def test_quick_command_imports_nothing_heavy(words):
         "assert not heavy, heavy\n"
     )
     subprocess.run([sys.executable, "-c", program], check=True, stdout=subprocess.DEVNULL)
+
+
+def test_a_run_loads_no_more_than_it_needs(tmp_path):
+    """A second run: neither the compiler's declarations nor what other commands are made of."""
+    program = (
+        "import sys\n"
+        "from hwsim.cli import main\n"
+        f"sys.argv = ['hwsim', 'run', 'seed_conv', '--out', {str(tmp_path / 'run')!r}]\n"
+        "try: main()\n"
+        "except SystemExit as end: assert not end.code, end.code\n"
+        "print(*sys.modules, sep='\\n', file=sys.stderr)\n"
+    )
+    for _ in range(2):  # the first fills the cache of kernels
+        done = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True)
+    loaded = set(done.stderr.decode().split())
+    needless = {
+        "hwsim.analysis.causes", "hwsim.array.cycle", "hwsim.importers.aimet",
+        "hwsim.importers.onnx", "hwsim.importers.tflite", "hwsim.importers.torch", "hwsim.sweeps",
+        "hwsim.vectors", "jsonschema", "matplotlib", "numba.np.arraymath", "pandas", "scipy.linalg",
+        "sklearn", "vcd", "xml.etree.ElementTree",
+    }  # fmt: skip
+    assert "hwsim.simulation" in loaded
+    assert not needless & loaded

@@ -34,6 +34,8 @@ def test_one_layer_goes_to_traces_by_itself(tmp_path, monkeypatch):
         (["--layer", "fc7"], "--layer: name = fc7: must be one of"),
         (["--layer", "pool5"], "pool5: op = average_pool_2d: must be a layer of MACs"),
         (["--hw", "tosa", "--layer", "fc6"], "tosa: array.dataflow = none: has no RTL"),
+        (["--waves", "0:9", "--layer", "fc6"], "--waves: folds = 0:9: must lie in 0:"),
+        (["--waves", "0:9"], "--waves: folds = 0:9: must lie in 0:"),
         (["--stage", "narrow", "--layer", "fc6"], "requantize.narrow = None"),
     ],
 )

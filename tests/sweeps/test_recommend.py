@@ -1,10 +1,12 @@
 """Recommendations: what they promise of other images, kept over seeded half-splits."""
 
+from fractions import Fraction
 from math import comb
 
 import numpy as np
 import pytest
 
+from hwsim.sweeps import confidence as bounds
 from hwsim.sweeps.confidence import loss_bound, mcnemar, most_elsewhere, rate_bound
 from hwsim.sweeps.recommend import Terms, flips, narrowest, weigh
 
@@ -19,6 +21,30 @@ def test_most_elsewhere_is_the_exact_binomial_bound(seen, confidence):
 
     x = most_elsewhere(seen, confidence)
     assert at_most(seen + x) > 1 - confidence >= at_most(seen + x + 1)
+
+
+@pytest.mark.parametrize("confidence", [0.5, 0.75, 0.8, 0.9, 0.95, 0.99, 1 - 2**-40])
+def test_most_elsewhere_is_the_definition_searched_number_by_number(confidence):
+    """In integers: ``2**count`` times the probability, and no more than one step a count."""
+    unlikely = Fraction(1) - Fraction(str(confidence)).limit_denominator(2**41)
+    for seen in (*range(60), 137, 400, 1000):
+        count = 2 * seen + 1
+        at_most, exactly = 2 ** (2 * seen), comb(count, seen)  # half of all, and the largest term
+        while Fraction(at_most, 2**count) > unlikely:
+            at_most = 2 * at_most - exactly
+            exactly = exactly * (count + 1) // (count + 1 - seen)
+            count += 1
+        assert most_elsewhere(seen, confidence) == count - 1 - seen, seen
+
+
+def test_most_elsewhere_of_many_images_takes_few_sums():
+    """As for the 50,000 of ImageNet: a search by halves, not from count to count."""
+    sums = []
+    with pytest.MonkeyPatch.context() as patch:
+        own = bounds._at_most
+        patch.setattr(bounds, "_at_most", lambda *n: sums.append(n) or own(*n))
+        assert most_elsewhere(50_000, 0.95) == 50_522
+    assert len(sums) < 20
 
 
 def test_rule_of_three():

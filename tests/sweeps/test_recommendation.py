@@ -6,12 +6,15 @@ import yaml
 import hwsim
 from hwsim.importers import hardware
 from hwsim.network import run as network_run
+from hwsim.simulation import simulate
 from hwsim.sweeps.array_bits import ArrayBits, array_bits
 from hwsim.sweeps.axes import axes_of
-from hwsim.sweeps.recommend import Terms
+from hwsim.sweeps.recommend import WIDTH, Terms, flips
 from hwsim.sweeps.recommendation import recommend
 from hwsim.sweeps.sweep import run
 from hwsim.sweeps.work import Work
+
+BUDGET = 0.05
 
 
 def answer(machine, terms, *, limit=None, **axes):
@@ -30,7 +33,7 @@ def digits():
     machine = hardware.load("edge_os_16x16")
     return answer(
         machine,
-        Terms(0.02, 0.95),
+        Terms(BUDGET, 0.95),
         **{"accumulator.bits": "10:24", "accumulator.overflow": "wrap,saturate"},
     )
 
@@ -51,7 +54,7 @@ def test_the_uniform_machine_loads_again_and_keeps_the_budget(digits, tmp_path):
     ample, _ = accuracy(model, hardware.load("edge_os_16x16", ["accumulator.bits=32"]))
     ours, _ = accuracy(model, machine)
     assert ample - ours == pytest.approx(best["found"]["loss"])
-    assert best["found"]["loss_bound"] <= 0.02
+    assert best["found"]["loss_bound"] <= BUDGET
     assert best["found"]["bits"] < best["guaranteed_bits"]
     assert b"MAC_ARRAY_PARAMETERS" in given.files["recommended.svh"]
 
@@ -62,11 +65,35 @@ def test_the_per_layer_machine_loads_again_and_keeps_the_budget(digits, tmp_path
     machine = hardware.load(tmp_path / "r.yaml")
     ours, run_ = accuracy(model, machine)
     ample, _ = accuracy(model, hardware.load("edge_os_16x16", ["accumulator.bits=32"]))
-    assert ample - ours <= 0.02
+    assert ample - ours <= BUDGET
     assert ample - ours == pytest.approx(given.entry["per_layer"]["loss"])
     widths = {layer["name"]: layer["recommended_bits"] for layer in given.entry["layers"]}
     assert {n: x.accumulator.bits for n, x in run_.layers.items()} == widths
     assert yaml.safe_load(given.files["recommended_per_layer.yaml"])["overrides"]
+
+
+def test_the_machines_that_were_written_are_what_was_recommended(digits, tmp_path):
+    """Simulated from their YAML: the sweep's point to every total and image, and as many images
+    lost and gained as the answer says."""
+    model, found, given = digits
+    runs = {}
+    for name in ("recommended", "recommended_per_layer"):
+        path = tmp_path / f"{name}.yaml"
+        path.write_bytes(given.files[path.name])
+        runs[name] = simulate(model.graph, hardware.load(path), model.data)
+    best = given.entry["best"]
+    values = {**best["values"], WIDTH: best["found"]["bits"]}
+    (point,) = [point for point in found.points if point["values"] == values]
+    summary = runs["recommended"].summary
+    assert summary["totals"] == point["totals"]
+    assert summary["accuracy"] == point["accuracy"]
+    classes = {name: run.outputs.argmax(axis=1) for name, run in runs.items()}
+    assert (classes["recommended"] == found.samples["predicted"][point["number"]]).all()
+    exact, labels = found.samples["exact"], found.samples["labels"]
+    for name, said in (("recommended", best["found"]),
+                       ("recommended_per_layer", given.entry["per_layer"])):  # fmt: skip
+        assert flips(classes[name], exact, labels) == (said["lost"], said["gained"])
+    assert given.entry["per_layer"]["lost"] > 0
 
 
 def test_every_bound_holds_the_next_one(digits):

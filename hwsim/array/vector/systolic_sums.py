@@ -5,162 +5,191 @@ r + c`` element t stands in PE (r, c), where one store takes place. That store w
 the PE above alone (where sums stay: for the last one in the same PE), so that columns are lanes,
 each a clock behind its left neighbour, and several waves run side by side.
 `hwsim.array.cycle_clocks` is the definition, clock by clock; `systolic` has the kernels.
+
+Weights of two rows lie in one pair of 16-bit halves. A product takes one of them; the other half
+of its pairs is 0, so that of an element's 32 bits the low half counts.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from hwsim._jit import ir
-from hwsim.array.vector.emission import (
-    INDEX,
-    PAIRS,
-    VECTOR,
-    WORD,
-    WORDS,
-    Array,
-    Emitter,
-    Slot,
-    number,
+from hwsim.array.vector.emission import INDEX, PAIRS, VECTOR, WORD, WORDS, Array, Emitter, Slot
+from hwsim.array.vector.systolic_registers import (
+    CHANGED,
+    EXACT,
+    FIRST,
+    HIGHEST,
+    LOW_HALF,
+    LOWEST,
+    ONE,
+    PERSISTENT,
+    SIXTEEN,
+    STORED,
+    TRANSIENT,
+    WAVES,
+    ZERO,
+    Rule,
+    Span,
+    event,
+    fixed,
+    put,
+    reduced,
 )
 
-CHAIN, ACC = range(2)  # registers: rows of `found`
-LOW, HIGH, FINAL_LOW, FINAL_HIGH, PERSISTENT, TRANSIENT, FIRST = range(7)  # columns of `found`
-LO, HI, LEAST, MOST, ABOVE = range(5)  # columns of `rules`
-STORED, EXACT, CHANGED = range(3)  # what travels with a sum: rows of `start` and `work`
-ZERO = VECTOR(None)
-MASK = ir.IntType(WORDS)
-
 
 @dataclass
-class Sums:
-    """The sums of some waves, in slots: stored, exact, and the bits that stores changed."""
+class Waves:
+    """Waves side by side: where their sums lie in an array ``[wave, field, column]``.
 
-    stored: list[Slot]
-    exact: list[Slot]
-    changed: list[Slot]
+    ``valid`` : int32 ndarray of shape (waves,): 1, or 0 where a wave is a copy that fills the
+    registers, which no counter counts.
+    """
 
+    e: Emitter
+    sums: Array
+    first: Any
+    valid: Array
+    found: Array
 
-class Rule:
-    """A register: ``min(max(wrap(v), LEAST), MOST)``, where one of the two does nothing."""
+    def __post_init__(self) -> None:
+        self.sums = fixed(self.sums, HIGHEST + 1, WORDS)
+        self.found = fixed(self.found, FIRST + 1, WORDS)
 
-    def __init__(self, e: Emitter, rules: Array, row: Any) -> None:
-        self.e, self.rules, self.row = e, rules, number(row)
-        self.lo, self.hi, self.least, self.most, self.above = (
-            e.splat(rules.load(row, i, kind=WORD), VECTOR) for i in range(ABOVE + 1)
-        )
-        self.one = e.builder.neg(e.builder.ashr(self.lo, VECTOR([31] * WORDS)))  # see `store`
-        self.wraps = e.builder.icmp_signed("!=", rules.load(row, ABOVE, kind=WORD), WORD(0))
+    def load(self, field: int) -> list[Any]:
+        """A field of every wave."""
+        at = [self.e.builder.add(self.first, INDEX(i)) for i in range(WAVES)]
+        return [self.sums.load(wave, field, kind=VECTOR) for wave in at]
 
-    def wrapped(self, value: Any) -> Any:
-        """The low bits: ``ABOVE`` are lost."""
-        return self.e.builder.ashr(self.e.builder.shl(value, self.above), self.above)
+    def store(self, field: int, values: list[Any]) -> None:
+        """Write a field of every wave."""
+        for i, value in enumerate(values):
+            self.sums.store(value, self.e.builder.add(self.first, INDEX(i)), field)
 
-    def saturated(self, value: Any) -> Any:
-        """The nearest value of the register."""
-        return self.e.least(self.e.largest(value, self.least), self.most)
+    def store_spans(self, spans: list[Span]) -> None:
+        """Write the ranges of every wave."""
+        for field, values in zip((LOWEST, HIGHEST), zip(*spans, strict=True), strict=True):
+            self.store(field, list(values))
 
-    def keep(self, value: Any) -> Any:
-        """What the register stores."""
-        return self.saturated(self.wrapped(value))
+    def one(self, wave: Any) -> Any:
+        """1 in all lanes, or 0 of a copy.
 
-    def outside(self, low: Any, high: Any) -> Any:
-        """Lanes in which a range leaves the register."""
+        It comes from memory: of a constant LLVM makes a mask in lanes and a subtraction, where
+        this is one masked addition.
+        """
+        return self.e.splat(self.valid.load(wave, kind=WORD), VECTOR)
+
+    def counted(self, start: Any, flags: Iterable[Any], first: Any) -> Any:
+        """``start`` and the number of flags of each lane; ``first``: the wave of the first."""
         b = self.e.builder
-        return b.or_(b.icmp_signed("<", low, self.lo), b.icmp_signed(">", high, self.hi))
+        for i, flag in enumerate(flags):
+            start = b.select(flag, b.add(start, self.one(b.add(first, INDEX(i)))), start)
+        return start
+
+    def widen(self, register: Any, low: int, high: int, span: Span) -> None:
+        """Take a range of each column into the one found."""
+        for field, bound, pick in zip(
+            (low, high), span, (self.e.least, self.e.largest), strict=True
+        ):
+            before = self.found.load(register, field, kind=VECTOR)
+            self.found.store(pick(before, bound), register, field)
+
+    def span(self, values: list[Any]) -> Span:
+        """The range of some values, in each column."""
+        return self.joined([(value, value) for value in values])
+
+    def joined(self, spans: list[Span]) -> Span:
+        """One range around some, in each column."""
+        low, high = zip(*spans, strict=True)
+        return reduced(low, self.e.least), reduced(high, self.e.largest)
+
+    def left(self, wave: Any, rule: Rule) -> Any:
+        """Lanes of a wave whose exact sums left the register: those that had an event, for until
+        its first one a register holds the exact sum."""
+        return rule.outside(*(self.sums.load(wave, f, kind=VECTOR) for f in (LOWEST, HIGHEST)))
+
+    def changed(self, wave: Any) -> Any:
+        """Lanes of a wave in which a store changed a value."""
+        return self.e.builder.icmp_signed("!=", self.sums.load(wave, CHANGED, kind=VECTOR), ZERO)
+
+    def classify(
+        self, register: int, hit: Callable[[Any], Any], rule: Rule, first: Any, base: Any
+    ) -> None:
+        """Classes of sums with an event, by their exact values, and each column's first wave.
+
+        ``hit(wave)``: lanes of a wave with an event; ``first``: number of the first wave, in a
+        stretch that begins with number ``base``.
+        """
+        e, b, fields = self.e, self.e.builder, (PERSISTENT, TRANSIENT, FIRST)
+        kept = [e.slot(self.found.load(register, field, kind=VECTOR)) for field in fields]
+        persistent, transient, earliest = kept
+        with e.loop(0, WAVES) as i:
+            wave, number = b.add(self.first, i), b.add(first, i)
+            exact, flags = self.sums.load(wave, EXACT, kind=VECTOR), hit(wave)
+            lost, one = rule.outside(exact, exact), self.one(number)
+            for slot, lanes in ((persistent, lost), (transient, b.not_(lost))):
+                slot.set(b.select(b.and_(flags, lanes), b.add(slot(), one), slot()))
+            own = e.splat(b.trunc(b.add(base, number), WORD), VECTOR)
+            earliest.set(b.select(flags, e.least(earliest(), own), earliest()))
+        for field, slot in zip(fields, kept, strict=True):
+            self.found.store(slot(), register, field)
 
 
 @dataclass
-class Block:
-    """Waves at work: their elements of the stream, the tile, and where results go."""
+class Tile:
+    """One fold: elements of the stream, and weights, two rows to a pair.
+
+    ``x`` : int32 ndarray of shape (waves, rows), ``w`` : int32 ndarray of shape (pairs, columns).
+    """
 
     e: Emitter
     x: Array
     w: Array
-    wave: Any  # the first of them
-    count: int
-    found: Array
-    events: Array
-    work: Array
+    pairs: Any
+    wave: Any  # the first of those at work
 
-    def slots(self, values: list[Any]) -> list[Slot]:
-        """One slot for each wave."""
-        return [self.e.slot(value) for value in values]
+    def __post_init__(self) -> None:
+        self.w = fixed(self.w, WORDS)
 
-    def sums(self, start: Array | None) -> Sums:
-        """Sums that begin with 0, or with what the PEs or accumulators hold."""
-        begin = [ZERO] * 3 if start is None else [start.load(i, kind=VECTOR) for i in range(3)]
-        return Sums(*(self.slots([value] * self.count) for value in begin))
+    def rows(self) -> Iterator[tuple[Any, list[Any]]]:
+        """The code of two rows, in a loop over all pairs: row, and what its PEs multiply."""
+        b = self.e.builder
+        with self.e.loop(0, self.pairs) as pair:
+            for half in range(2):
+                weights, row = self.w.load(pair, kind=VECTOR), b.add(b.shl(pair, ONE), INDEX(half))
+                weights = b.lshr(weights, SIXTEEN) if half else b.and_(weights, LOW_HALF)
+                yield row, [self.e.product(x, weights) for x in self.elements(row)]
 
-    def products(self, step: Any) -> list[Any]:
-        """What the PEs of row ``step`` multiply: one product for each wave and column."""
-        weight = self.w.load(step, kind=VECTOR)
-        found = []
-        for i in range(self.count):
-            element = self.x.load(self.e.builder.add(self.wave, INDEX(i)), step, kind=WORD)
-            pairs = self.e.builder.bitcast(self.e.splat(element, VECTOR), PAIRS)
-            found.append(self.e.product(pairs, weight))
-        return found
+    def elements(self, row: Any) -> list[Any]:
+        """What the row's PEs get: an element of each wave, in all columns."""
+        b = self.e.builder
+        words = [self.x.load(b.add(self.wave, INDEX(i)), row, kind=WORD) for i in range(WAVES)]
+        return [b.bitcast(self.e.splat(word, VECTOR), PAIRS) for word in words]
 
-    def widen(self, register: int, low: int, high: int, least: list[Any], most: list[Any]) -> Any:
-        """Take values into a range of each column; their own range."""
-        bounds = []
-        for field, values, pick in ((low, least, self.e.least), (high, most, self.e.largest)):
-            bound = values[0]
-            for value in values[1:]:
-                bound = pick(bound, value)
-            before = self.found.load(register, field, kind=VECTOR)
-            self.found.store(pick(before, bound), register, field)
-            bounds.append(bound)
-        return bounds
-
-    def add_exact(self, sums: Sums, begin: Any, end: Any, register: int, rule: Rule) -> Any:
-        """The exact sums through rows ``begin`` to ``end``; whether one left the register."""
-        e, b = self.e, self.e.builder
-        low, high = ([e.slot(exact()) for exact in sums.exact] for _ in range(2))
-        with e.loop(begin, end) as step:
-            for exact, lo, hi, product in zip(
-                sums.exact, low, high, self.products(step), strict=True
-            ):
-                value = b.add(exact(), product)
-                exact.set(value)
+    def add_exact(self, exact: list[Slot]) -> list[Span]:
+        """The exact sums through all rows; the range of each, start included."""
+        e = self.e
+        low, high = ([e.slot(slot()) for slot in exact] for _ in range(2))
+        for _, products in self.rows():
+            for total, lo, hi, product in zip(exact, low, high, products, strict=True):
+                value = e.builder.add(total(), product)
+                total.set(value)
                 lo.set(e.least(lo(), value))
                 hi.set(e.largest(hi(), value))
-        span = self.widen(register, LOW, HIGH, [s() for s in low], [s() for s in high])
-        return self.any([rule.outside(*span)])
+        return [(lo(), hi()) for lo, hi in zip(low, high, strict=True)]
 
-    def add_stored(self, sums: Sums, begin: Any, end: Any, rule: Rule) -> None:
+    def add_stored(self, waves: Waves, rule: Rule, events: Array) -> None:
         """The same sums, stored in every PE; events are counted by row and column."""
-        b = self.e.builder
+        e, b, events = self.e, self.e.builder, fixed(events, WORDS)
+        stored = [e.slot(value) for value in waves.load(STORED)]
         with b.if_else(rule.wraps) as branches:
             for branch, keep in zip(branches, (rule.wrapped, rule.saturated), strict=True):
-                with branch, self.e.loop(begin, end) as step:
-                    count = self.events.load(step, kind=VECTOR)
-                    for i, product in enumerate(self.products(step)):
-                        count = self.store(sums, i, product, rule, keep, count)
-                    self.events.store(count, step)
-
-    def store(
-        self, sums: Sums, i: int, addend: Any, rule: Rule, keep: Callable[[Any], Any], count: Any
-    ) -> Any:
-        """One store of one wave; the number of events so far.
-
-        ``rule.one`` is 1 as the sign of ``LO``: a masked addition, where of a constant LLVM makes
-        a mask in lanes and a subtraction.
-        """
-        b = self.e.builder
-        presented = b.add(sums.stored[i](), addend)
-        stored = keep(presented)
-        sums.stored[i].set(stored)
-        sums.changed[i].set(b.or_(sums.changed[i](), b.xor(presented, stored)))
-        event = b.icmp_signed("!=", presented, stored)
-        return b.select(event, b.add(count, rule.one), count)
-
-    def any(self, flags: list[Any]) -> Any:
-        """Whether any flag of any lane is set."""
-        b, joined = self.e.builder, flags[0]
-        for flag in flags[1:]:
-            joined = b.or_(joined, flag)
-        return b.icmp_unsigned("!=", b.bitcast(joined, MASK), MASK(0))
+                with branch:
+                    for row, products in self.rows():
+                        stores = zip(stored, products, strict=True)
+                        flags = (event(e, *put(e, *store, keep)) for store in stores)
+                        count = events.load(row, kind=VECTOR)
+                        events.store(waves.counted(count, flags, self.wave), row)
+        waves.store(STORED, [slot() for slot in stored])

@@ -1,0 +1,78 @@
+"""Registers of a systolic array in vector code, and what the kernels' arrays hold."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from hwsim._jit import ir
+from hwsim.array.vector.emission import INDEX, VECTOR, WORD, WORDS, Array, Emitter, Slot, number
+
+WAVES = 8 if WORDS == 16 else 4  # side by side: three vectors of each fit the registers
+CHAIN, ACC = range(2)  # registers: rows of `found`
+LOW, HIGH, FINAL_LOW, FINAL_HIGH, PERSISTENT, TRANSIENT, FIRST = range(7)  # columns of `found`
+LO, HI, LEAST, MOST, ABOVE = range(5)  # columns of `rules`
+STORED, EXACT, CHANGED, LOWEST, HIGHEST = range(5)  # of each wave: rows of `start` and of sums
+ZERO = VECTOR(None)
+LOW_HALF, SIXTEEN = VECTOR([0xFFFF] * WORDS), VECTOR([16] * WORDS)
+MASK, ONE = ir.IntType(WORDS), INDEX(1)
+Span = tuple[Any, Any]  # least and largest of each column
+
+
+def fixed(array: Array, *extents: int) -> Array:
+    """An array whose last extents are known, so that LLVM knows where its elements are."""
+    known = tuple(INDEX(extent) for extent in extents)
+    return Array(array.builder, array.data, (*array.shape[: -len(known)], *known))
+
+
+class Rule:
+    """A register: ``min(max(wrap(v), LEAST), MOST)``, where one of the two does nothing."""
+
+    def __init__(self, e: Emitter, rules: Array, row: Any) -> None:
+        self.e, self.row, rules = e, number(row), fixed(rules, ABOVE + 1)
+        self.lo, self.hi, self.least, self.most, self.above = (
+            e.splat(rules.load(row, i, kind=WORD), VECTOR) for i in range(ABOVE + 1)
+        )
+        self.wraps = e.builder.icmp_signed("!=", rules.load(row, ABOVE, kind=WORD), WORD(0))
+
+    def wrapped(self, value: Any) -> Any:
+        """The low bits: ``ABOVE`` are lost."""
+        return self.e.builder.ashr(self.e.builder.shl(value, self.above), self.above)
+
+    def saturated(self, value: Any) -> Any:
+        """The nearest value of the register."""
+        return self.e.least(self.e.largest(value, self.least), self.most)
+
+    def keep(self, value: Any) -> Any:
+        """What the register stores."""
+        return self.saturated(self.wrapped(value))
+
+    def outside(self, low: Any, high: Any) -> Any:
+        """Lanes in which a range leaves the register."""
+        b = self.e.builder
+        return b.or_(b.icmp_signed("<", low, self.lo), b.icmp_signed(">", high, self.hi))
+
+
+def put(e: Emitter, slot: Slot, addend: Any, keep: Callable[[Any], Any]) -> tuple[Any, Any]:
+    """One store of one wave: what is presented, and what is kept."""
+    presented = e.builder.add(slot(), addend)
+    slot.set(keep(presented))
+    return presented, slot()
+
+
+def event(e: Emitter, presented: Any, kept: Any) -> Any:
+    """Lanes with an event."""
+    return e.builder.icmp_signed("!=", presented, kept)
+
+
+def reduced(values: Sequence[Any], pick: Callable[[Any, Any], Any]) -> Any:
+    """One of all values, two by two."""
+    while len(values) > 1:
+        values = [pick(*values[i : i + 2]) for i in range(0, len(values), 2)]
+    return values[0]
+
+
+def some(e: Emitter, flags: list[Any]) -> Any:
+    """Whether any flag of any lane is set."""
+    joined = reduced(flags, e.builder.or_)
+    return e.builder.icmp_unsigned("!=", e.builder.bitcast(joined, MASK), MASK(0))
