@@ -35,6 +35,7 @@ __all__ = [
     "intrinsic",
     "ir",
     "kernel",
+    "lean_kernel",
     "overload",
     "source_digest",
     "types",
@@ -149,13 +150,24 @@ class _Kept:
         self._files.save_overload(signature, compiled)
 
 
-def kernel(function: Function) -> Dispatcher[Function]:
-    """Compile a function of arrays and integers, once for all widths and modes."""
-    compiled: Any = numba.njit(nogil=True, error_model="python")(function)
+def _compiled(function: Function, **options: Any) -> Dispatcher[Function]:
+    """Compile with numba's options, keep on disk."""
+    compiled: Any = numba.njit(nogil=True, error_model="python", **options)(function)
     if compiled is not function:  # that is: unless NUMBA_DISABLE_JIT is set
         compiled._cache = _Kept(function)
     dispatcher: Dispatcher[Function] = compiled
     return dispatcher
+
+
+def kernel(function: Function) -> Dispatcher[Function]:
+    """Compile a function of arrays and integers, once for all widths and modes."""
+    return _compiled(function)
+
+
+def lean_kernel(function: Function) -> Dispatcher[Function]:
+    """Compile a kernel that makes no array: views of its arguments are not counted, which a loop
+    over small tiles would do many times a tile."""
+    return _compiled(function, _nrt=False)
 
 
 inlined = numba.njit(inline="always", error_model="python")

@@ -251,9 +251,9 @@ def test_errors_by_cause_are_those_of_the_run(digits):
     machine = load_hardware("edge_ws_16x16", ["accumulator.bits=14", "chain.bits=14"])
     result = simulate(*with_machine(digits, machine), causes=2)
     own = result.evidence
-    parts = error_by_cause(own.graph, machine, own.reference, own.run.codes, samples=2)
+    parts = error_by_cause(own.graph, machine, own.reference(), own.run.codes, samples=2)
     assert [layer["causes"] for layer in result.layers] == [part.to_dict() for part in parts]
-    changes = worthwhile_changes(own.graph, machine, own.reference, own.labels, samples=2)
+    changes = worthwhile_changes(own.graph, machine, own.reference(), own.labels, samples=2)
     assert result.summary["changes"] == [change.to_dict() for change in changes]
     assert result.summary["changes"][0]["change"] == "accumulator"
     validate_summary(json.loads(json.dumps(result.summary)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Context, Decimal
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -74,6 +75,7 @@ def fused_multiply_add(
     return np.where((lost != 0) & even, odd, total).astype(np.float32)
 
 
+@lru_cache(maxsize=1 << 16)
 def exponential(x: float) -> float:
     """``exp(x)``, the nearest float64: computed to 40 decimal digits, so that no libm matters.
 

@@ -73,6 +73,28 @@ def multiplier_and_shift(real: float, bits: int) -> tuple[int, int]:
     return (multiplier, shift) if multiplier and shift <= MAX_SHIFT else (0, 0)
 
 
+def multipliers_and_shifts(real: Reals, bits: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """`multiplier_and_shift` of every element: two int64 ndarrays of the same shape.
+
+    >>> multipliers, shifts = multipliers_and_shifts(np.array([0.0, 0.999, 3.0, 2.0**-70]), 8)
+    >>> multipliers.tolist(), shifts.tolist()
+    ([0, 128, 192, 0], [0, 7, 6, 0])
+    """
+    if not ((real >= 0) & (real < math.inf)).all():
+        raise ValueError(f"real = {real}: must be finite scales, 0 or more")
+    if not 1 <= bits <= 31:
+        raise ValueError(f"bits = {bits}: must be 1..31")
+    fraction, exponent = np.frexp(real)
+    mantissa = np.ldexp(fraction, MANTISSA_BITS).astype(np.int64)  # exact
+    dropped = MANTISSA_BITS - bits
+    multiplier = (mantissa + (1 << (dropped - 1))) >> dropped  # half away: none is negative
+    carried = multiplier == 1 << bits
+    multiplier = np.where(carried, multiplier >> 1, multiplier)
+    shift = bits - (exponent.astype(np.int64) + carried)
+    good = (multiplier > 0) & (shift <= MAX_SHIFT)
+    return np.where(good, multiplier, 0), np.where(good, shift, 0)
+
+
 def fixed_fraction(real: float, bits: int) -> int:
     """``rint(real * 2**bits)``: a multiplier with ``bits`` fraction bits, whatever the scale.
 

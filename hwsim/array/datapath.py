@@ -198,7 +198,9 @@ def refuse_wide_sums(gemm: Gemm, drop_bits: int, where: str) -> None:
     k = gemm.shape[3]
     reach = max(abs(v) for v in gemm.a_range) + abs(gemm.a_zero_point)
     weight = max(abs(v) for v in gemm.w_range) + int(np.abs(gemm.w_zero_point).max(initial=0))
-    bias = 0 if gemm.bias is None else max(abs(int(b)) for b in (*gemm.bias.ravel(), 0))
+    bias = 0
+    if gemm.bias is not None:
+        bias = max(-int(gemm.bias.min(initial=0)), int(gemm.bias.max(initial=0)))
     total = 3 * k * (reach * weight + (1 << drop_bits)) + bias
     if total >= 1 << 62:
         must = "must stay below 2**62, so that sums are exact"

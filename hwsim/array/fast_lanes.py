@@ -21,9 +21,10 @@ class Lanes(NamedTuple):
     Attributes
     ----------
     codes : int32 or int64 ndarray of one dimension
-        Activations of all samples, in the order of memory.
-    strides : int64 ndarray of shape (4,)
-        Of (S, G, M, K), in ``codes``.
+        Activations of all samples. What output (s, g, m) reads at step k lies at
+        ``s * strides[0] + g * strides[1] + pixel[m] + step[k]``.
+    strides : int64 ndarray of shape (2,)
+    pixel, step : int64 ndarrays of shapes (M,) and (K,)
     w : ndarray of shape (G, parts, K, words, R)
         Weights; where lanes are laid out in pairs, the three words of
         `hwsim.array.vector.kernels`.
@@ -46,6 +47,8 @@ class Lanes(NamedTuple):
 
     codes: Ints
     strides: Ints
+    pixel: Ints
+    step: Ints
     w: Ints
     samples: int
     pixels: int

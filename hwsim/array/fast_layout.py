@@ -12,6 +12,7 @@ from hwsim._jit import kernel
 from hwsim.arith.overflow import Overflow
 from hwsim.array.dataflow import Schedule
 from hwsim.array.fast_lanes import Lanes, Scratch
+from hwsim.array.fast_source import Source, of_rows
 from hwsim.array.fast_tally import FAR, Tally, with_level_range
 from hwsim.array.gemm import Datapath, Ints
 from hwsim.array.stepwise import HI, LO, OVERFLOW, WRAP_BITS, register_table
@@ -70,16 +71,21 @@ class Layout:
         """Parts of R channels of one group."""
         return -(-self.shape[4] // self.rows)
 
+    @property
+    def slots(self) -> int:
+        """Blocks at work at once."""
+        return BLOCKS if self.pairs else 1
+
     def in_parts(self, values: NDArray[np.signedinteger]) -> Ints:
         """From ``(..., N)`` to ``(..., parts, R)``; channels that are not there hold 0."""
         parts = np.zeros((*values.shape[:-1], self.parts * self.rows), self.dtype)
         parts[..., : self.shape[4]] = values
         return parts.reshape(*values.shape[:-1], self.parts, self.rows)
 
-    def lanes(self, datapath: Datapath) -> Lanes:
-        """One layer, laid out."""
+    def lanes(self, datapath: Datapath, source: Source | None = None) -> Lanes:
+        """One layer, laid out; ``source`` : its activations, where not in ``datapath``."""
         samples, groups, m, k, n = self.shape
-        codes, strides = in_memory(datapath.a)
+        source = source or of_rows(datapath.a)
         factor, term = [], []
         if datapath.row_sum is not None:
             factor.append(self.in_parts(-datapath.w_zero_point))
@@ -94,8 +100,10 @@ class Layout:
         w = np.empty((groups, self.parts, k, words, self.rows), self.dtype)
         lay_weights(np.ascontiguousarray(datapath.w), w)
         return Lanes(
-            codes=codes,
-            strides=strides,
+            codes=source.codes,
+            strides=source.strides,
+            pixel=source.pixel,
+            step=source.step,
             w=w,
             samples=samples,
             pixels=m,
@@ -111,7 +119,7 @@ class Layout:
 
     def scratch(self) -> Scratch:
         """Memory of the tiles at work."""
-        k, tile, slots = self.shape[3], (self.rows, self.width), BLOCKS if self.pairs else 1
+        k, tile, slots = self.shape[3], (self.rows, self.width), self.slots
         limits = np.empty((4, self.shape[1], self.parts, 2, self.rows), np.int64)
         limits[:, :, :, LO], limits[:, :, :, HI] = FAR, -FAR
         folds = -(-k // self.fold) * self.chained
@@ -169,20 +177,6 @@ def aligned(shape: tuple[int, ...], dtype: DTypeLike) -> Ints:
     return array
 
 
-def in_memory(a: NDArray[np.signedinteger]) -> tuple[Ints, Ints]:
-    """The activations in the order of memory, and their strides in elements; a copy only where
-    neither pixels nor steps lie side by side."""
-    for order in ((0, 1, 3, 2), (0, 1, 2, 3)):
-        turned = a.transpose(order)
-        if turned.flags.c_contiguous:
-            break
-    else:
-        turned = np.ascontiguousarray(a)
-    strides = [stride // a.itemsize for stride in turned.strides]
-    codes: Ints = turned.reshape(-1)
-    return codes, np.array([strides[axis] for axis in order], np.int64)  # its own inverse
-
-
 def reach(datapath: Datapath) -> tuple[int, int]:
     """No product of this layer is farther from zero, and no sum, exact or stored: K times the
     largest product, and the addends. No rule of overflow takes a value farther from zero than it
@@ -221,16 +215,20 @@ def lane_registers(datapath: Datapath, product: int, far: int) -> Ints | None:
     return np.array(registers, np.int64)
 
 
-def lane_layout(datapath: Datapath, schedule: Schedule) -> Layout | None:
+def lane_layout(
+    datapath: Datapath, schedule: Schedule, samples: int | None = None
+) -> Layout | None:
     """How this layer lies in lanes, or None: an adder tree, dropped bits, or a register that
-    could overflow by a rule other than plain wrapping and saturating."""
+    could overflow by a rule other than plain wrapping and saturating. ``samples`` : where not those
+    of ``datapath``."""
     if datapath.drop_bits or (datapath.chain and schedule.tree_levels):
         return None
     product, far = reach(datapath)
     registers = lane_registers(datapath, product, far)
     if registers is None:
         return None
-    samples, _, m, k, _ = datapath.shape
+    given, groups, m, k, n = datapath.shape
+    samples = given if samples is None else samples
     narrow = far < INT32_REACH and datapath.a.dtype == datapath.w.dtype == np.int32
     pairs = CHOSEN if narrow and max(operand_reach(datapath)) <= INT16_REACH else None
     rows_of_lanes = -(-samples * m // ROW)
@@ -243,5 +241,5 @@ def lane_layout(datapath: Datapath, schedule: Schedule) -> Layout | None:
         registers=registers,
         fold=schedule.k_tile if datapath.chain else max(k, 1),
         chained=int(bool(datapath.chain)),
-        shape=datapath.shape,
+        shape=(samples, groups, m, k, n),
     )

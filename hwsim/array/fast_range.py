@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from hwsim._jit import kernel
+from hwsim._jit import kernel, lean_kernel
 from hwsim.array import stepwise
 from hwsim.array.dataflow import Schedule
 from hwsim.array.fast_lanes import ACC, ENDS, LINK, OUTPUT
@@ -85,7 +85,7 @@ def _collect_in_lanes(layout: Layout, datapath: Datapath, exact: Ints, ends: Int
     collect_tiles(lanes, scratch, layout.blocks, exact.reshape(-1), outputs)
 
 
-@kernel
+@lean_kernel
 def collect_tiles(lanes, scratch, blocks, exact, ends):  # type: ignore[no-untyped-def]
     """Every tile without limits; ``exact``, ``ends`` : of `Sums`, outputs in one axis."""
     groups, parts = lanes.start.shape[0], lanes.start.shape[1]

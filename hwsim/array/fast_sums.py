@@ -52,14 +52,13 @@ def replaced(by: Any, lanes: str = "v") -> Callable[[Any], Any]:
 
 
 @replaced(vector.pack, "panel")
-def pack(codes, origin, offset, stride, panel):  # type: ignore[no-untyped-def]
-    """Lanes to ``panel`` of shape (K, B): lane i begins at ``origin[i] + offset`` in ``codes``, and
-    lies ``stride`` apart from step to step. Lanes without an origin are 0."""
+def pack(codes, origin, step, panel):  # type: ignore[no-untyped-def]
+    """Lanes to ``panel`` of shape (K, B): step k of lane i lies at ``origin[i] + step[k]`` in
+    ``codes``. Lanes without an origin are 0."""
     used = origin.shape[0]
     for k in range(panel.shape[0]):
-        at = offset + k * stride
         for i in range(used):
-            panel[k, i] = codes[origin[i] + at]
+            panel[k, i] = codes[origin[i] + step[k]]
         panel[k, used:] = 0
 
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from hwsim._jit import kernel
 from hwsim.arith.formats import signed_bits
-from hwsim.array.gemm import Ints, Register
+from hwsim.array.gemm import Datapath, Ints, Register
 from hwsim.array.ledger import Place, RegisterLedger, is_symmetric
 from hwsim.array.stepwise import HI, LANES, LAST, LEFT, LO, REGISTER, RIGHT, K, run_outputs
 
@@ -51,6 +51,16 @@ def empty_tally(groups: int, channels: int, steps: int, levels: int) -> Tally:
         final_hi=ends[1, 1],
         level_range=level_range,
     )
+
+
+def added(tallies: list[Tally]) -> Tally:
+    """Counters of several threads together; their ranges are kept elsewhere, and read empty."""
+    if len(tallies) == 1:
+        return tallies[0]
+    first, counts = tallies[0], dict[str, Ints]()
+    for name in ("events_by_channel", "events_by_step", "persistent", "transient"):
+        counts[name] = np.asarray(sum(getattr(tally, name) for tally in tallies))
+    return first._replace(**counts)
 
 
 def with_level_range(tally: Tally) -> Tally:
@@ -178,6 +188,17 @@ def register_ledger(
         excess_bits=excess_bits(tally, registers, final=final),
         first=first,
     )
+
+
+def register_ledgers(
+    datapath: Datapath, chain: Tally, acc: Tally, first: tuple[Place | None, Place | None]
+) -> tuple[RegisterLedger | None, RegisterLedger]:
+    """The ledgers of both registers of a layer; None of a chain that is not there."""
+    of_chain = None
+    if datapath.chain:
+        of_chain = register_ledger(chain, datapath.chain, first[0], final=False)
+    register = (datapath.accumulator,)
+    return of_chain, register_ledger(acc, register, first[1], final=datapath.check_final)
 
 
 def range_or_0(lo: Ints, hi: Ints) -> tuple[Ints, Ints]:

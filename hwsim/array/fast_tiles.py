@@ -9,7 +9,7 @@ outputs lie side by side.
 
 from __future__ import annotations
 
-from hwsim._jit import inlined, kernel
+from hwsim._jit import inlined, kernel, lean_kernel
 from hwsim.array.fast_lanes import (
     ACC,
     ADDING,
@@ -40,12 +40,12 @@ def load_block(lanes, scratch, slot, block, g):  # type: ignore[no-untyped-def]
     s, m = first // pixels, first % pixels
     for i in range(width):
         used[i] = i < n
-        places[CODES, i] = s * lanes.strides[0] + g * lanes.strides[1] + m * lanes.strides[2]
+        places[CODES, i] = s * lanes.strides[0] + g * lanes.strides[1] + lanes.pixel[m]
         places[OUTPUT, i] = ((s * groups + g) * pixels + m) * lanes.channels
         m += 1
         if m == pixels:
             s, m = s + 1, 0
-    pack(lanes.codes, places[CODES, :n], 0, lanes.strides[3], scratch.panels[slot])
+    pack(lanes.codes, places[CODES, :n], lanes.step, scratch.panels[slot])
 
 
 @inlined
@@ -80,18 +80,19 @@ def take_range(lanes, scratch, slot, g, c):  # type: ignore[no-untyped-def]
     return left[ADDING] << ADDING | left[FINAL] << FINAL | left[CHAIN] << CHAIN
 
 
-@kernel
-def range_tiles(lanes, scratch, blocks, exact):  # type: ignore[no-untyped-def]
-    """The range pass alone, up to the first block of which a tile left a register: that block's
-    number, or ``blocks``. A layer that never overflows needs no other kernel compiled.
+@lean_kernel
+def range_tiles(lanes, scratch, start, stop, exact):  # type: ignore[no-untyped-def]
+    """The range pass alone on blocks from ``start`` on, up to the first of which a tile left a
+    register: that block's number, or ``stop``. A layer that never overflows needs no other kernel
+    compiled.
 
     ``exact`` : int64 ndarray of shape (S * G * M * N,), written.
     """
     groups, parts = lanes.start.shape[0], lanes.start.shape[1]
     at_once, rows = len(scratch.panels), scratch.total.shape[0]
-    for block in range(0, blocks, at_once):
+    for block in range(start, stop, at_once):
         for g in range(groups):
-            slots = min(at_once, blocks - block)
+            slots = min(at_once, stop - block)
             for slot in range(slots):
                 load_block(lanes, scratch, slot, block + slot, g)
             for tile in range(parts * slots):
@@ -103,22 +104,22 @@ def range_tiles(lanes, scratch, blocks, exact):  # type: ignore[no-untyped-def]
                 panel, first = scratch.panels[slot], c * rows
                 most = min(rows, lanes.channels - first)
                 write(panel, scratch.total, places, first, most, exact)
-    return blocks
+    return stop
 
 
-@kernel
-def run_tiles(lanes, scratch, chain, acc, found, exact, out, stepped, first_block):  # type: ignore[no-untyped-def]
-    """Run every tile from a block on: some blocks at a time, all channels of each.
+@lean_kernel
+def run_tiles(lanes, scratch, chain, acc, found, exact, out, stepped, start, stop):  # type: ignore[no-untyped-def]
+    """Run every tile of blocks ``start`` to ``stop``: some at a time, all channels of each.
 
     ``exact, out`` : int64 ndarrays of shape (S * G * M * N,); tiles of ``out`` are written where
-    the bool ndarray ``stepped`` of shape (blocks, G, parts) is set. ``first_block`` : what
-    `range_tiles` returned.
+    the bool ndarray ``stepped`` of shape (blocks, G, parts) is set. ``start`` : what `range_tiles`
+    returned.
     """
-    blocks, groups, parts = stepped.shape
+    groups, parts = stepped.shape[1], stepped.shape[2]
     at_once, rows = len(scratch.panels), scratch.total.shape[0]
-    for block in range(first_block, blocks, at_once):
+    for block in range(start, stop, at_once):
         for g in range(groups):
-            slots = min(at_once, blocks - block)
+            slots = min(at_once, stop - block)
             for slot in range(slots):
                 load_block(lanes, scratch, slot, block + slot, g)
             for tile in range(parts * slots):

@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 
+from hwsim.arith import scale as scales
 from hwsim.arith.formats import IntFormat
 from hwsim.arith.real_bias import (
     float32_bias_constants,
@@ -18,7 +19,6 @@ from hwsim.arith.scale import (
     Reals,
     compose,
     fixed_fraction,
-    multiplier_and_shift,
     power_of_two_shift,
     quantize_multiplier,
     reduced_16,
@@ -104,14 +104,14 @@ def multipliers_and_shifts(
     zero_point: int,
 ) -> tuple[Ints, Ints]:
     """Multiplier and shift of every channel; a shift_only shift of 62 stands for all above it."""
+    if scheme in (Scheme.MULTIPLIER_SHIFT, Scheme.MULTIPLY_ADD_SHIFT):
+        return scales.multipliers_and_shifts(factor, spec.multiplier_bits or 31)
+    if scheme == Scheme.MULTIPLIER_SHIFT_DOUBLE:
+        multiplier, shift = scales.multipliers_and_shifts(factor, 31)
+        return multiplier, np.where(multiplier > 0, shift, 31)  # exponent 0: `quantize_multiplier`
     reach = max(output.hi - zero_point, zero_point - output.lo) + 1
 
     def pair(real: float) -> tuple[int, int]:
-        if scheme in (Scheme.MULTIPLIER_SHIFT, Scheme.MULTIPLY_ADD_SHIFT):
-            return multiplier_and_shift(real, spec.multiplier_bits or 31)
-        if scheme == Scheme.MULTIPLIER_SHIFT_DOUBLE:
-            multiplier, exponent = quantize_multiplier(real)
-            return multiplier, 31 - exponent
         if scheme in (Scheme.REDUCED_16, Scheme.REDUCED_16_NARROW):
             multiplier, exponent = quantize_multiplier(real)
             return reduced_16(multiplier), 15 - exponent

@@ -84,6 +84,9 @@ def _refuse_shifts(scheme: Scheme, rounding: Rounding, shift: Ints, reach: int, 
 
 def _refuse_wide(multiplier: Ints, shift: Ints, addends: list[int], reach: int, where: str) -> None:
     """A product that could leave int64."""
+    largest, left = int(multiplier.max(initial=0)), max(-int(shift.min(initial=0)), 0)
+    if ((reach * largest) << left) + max(map(abs, addends), default=0) <= EXACT:
+        return  # not even with the worst of every channel
     channels = zip(multiplier.tolist(), shift.tolist(), addends, strict=True)
     for channel, (factor, bits, add) in enumerate(channels):
         widest = ((reach * factor) << max(-bits, 0)) + abs(add)

@@ -98,6 +98,17 @@ def tail_of(channels: int, spec: TailSpec | None) -> int:
     return channels if spec is None else channels - channels % spec.lanes
 
 
+def ends_of(clamp: tuple[int | None, int | None], output: IntFormat) -> tuple[int, int, int, int]:
+    """Least and largest code of the activation clamp, then of the format, as kernels take them.
+
+    >>> ends_of((0, None), IntFormat(8))[0], ends_of((0, None), IntFormat(8))[2:]
+    (0, (-128, 127))
+    """
+    least, largest = clamp
+    least = -(1 << 63) if least is None else least
+    return least, (1 << 63) - 1 if largest is None else largest, output.lo, output.hi
+
+
 def output_stage(
     codes: Ints, clamp: tuple[int | None, int | None], output: IntFormat
 ) -> tuple[Ints, Flags]:

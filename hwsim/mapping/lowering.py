@@ -109,9 +109,11 @@ def im2col(x: NDArray[Any], layer: MacLayer, k_order: list[str], pad_value: floa
         x, layer = zero_inserted(x, layer.stride, pad_value), as_convolution(layer)
     oy, ox, _ = output_shape(layer, x.shape[1:])
     ky, kx = kernel_size(layer)
+    groups, ic = layer.groups, x.shape[-1] // layer.groups
+    if samples == 0:
+        return np.empty((0, groups, oy * ox, ky * kx * ic), x.dtype)
     image = x.transpose(0, 3, 1, 2)
     padded = np.pad(image, ((0, 0), (0, 0), *layer.padding), constant_values=pad_value)
-    groups, ic = layer.groups, x.shape[-1] // layer.groups
     taps = np.empty((samples, groups, ky, kx, ic, oy, ox), x.dtype)
     for j in range(ky):
         for i in range(kx):
@@ -120,9 +122,18 @@ def im2col(x: NDArray[Any], layer: MacLayer, k_order: list[str], pad_value: floa
             x1 = x0 + (ox - 1) * layer.stride[1] + 1
             tap = padded[:, :, y0 : y1 : layer.stride[0], x0 : x1 : layer.stride[1]]
             taps[:, :, j, i] = tap.reshape(samples, groups, ic, oy, ox)
-    order = [2 + _AXIS[axis] for axis in k_order]
-    ordered: NDArray[Any] = taps.transpose(0, 1, *order, 5, 6)
+    ordered = in_k_order(taps, k_order, 2)
     return ordered.reshape(samples, groups, ky * kx * ic, oy * ox).transpose(0, 1, 3, 2)
+
+
+def in_k_order(taps: NDArray[Any], k_order: list[str], first: int = 0) -> NDArray[Any]:
+    """The axes ky, kx and ic of an array, its ``first`` and the next two, in the order of k.
+
+    >>> in_k_order(np.zeros((2, 3, 4)), ["ic", "ky", "kx"]).shape
+    (4, 2, 3)
+    """
+    order = [first + _AXIS[axis] for axis in k_order]
+    return taps.transpose(*range(first), *order, *range(first + 3, taps.ndim))
 
 
 def weight_matrix(weight: NDArray[Any], layer: MacLayer, k_order: list[str]) -> NDArray[Any]:
@@ -134,9 +145,9 @@ def weight_matrix(weight: NDArray[Any], layer: MacLayer, k_order: list[str]) -> 
     groups = layer.groups
     oc, ky, kx, ic = weight.shape
     split = weight.reshape(groups, oc // groups, ky, kx, ic)
-    order = [2 + _AXIS[axis] for axis in k_order]
+    last = in_k_order(split, k_order, 2)
     return np.ascontiguousarray(
-        split.transpose(0, *order, 1).reshape(groups, ky * kx * ic, oc // groups)
+        last.transpose(0, 2, 3, 4, 1).reshape(groups, ky * kx * ic, oc // groups)
     )
 
 

@@ -77,10 +77,23 @@ class LayerRun:
     exact_codes: Ints
     accumulator: Ints
     ledger: LayerLedger
-    schedule: Schedule
-    datapath: Datapath
-    bounds: Bounds
+    layer: PreparedLayer
     events: EventList | None
+
+    @property
+    def schedule(self) -> Schedule:
+        """The layer's clocks."""
+        return self.layer.schedule
+
+    @property
+    def datapath(self) -> Datapath:
+        """The layer's operands and registers."""
+        return self.layer.datapath
+
+    @property
+    def bounds(self) -> Bounds:
+        """The layer's guaranteed widths."""
+        return self.layer.bounds
 
 
 def run_layer(
@@ -138,15 +151,13 @@ def finish(
     exact = hardware if same else layer.requantizer.apply(unlimited)
     ledger = _ledger(layer, run, hardware, exact, first_sample)
     if trap:
-        _trap(layer, ledger, first_sample, where)
+        trap_at_first(layer, ledger, first_sample, where)
     return LayerRun(
         hardware.codes,
         exact.codes,
         run.accumulator,
         ledger,
-        layer.schedule,
-        layer.datapath,
-        layer.bounds,
+        layer,
         run.events,
     )
 
@@ -161,7 +172,9 @@ def _ledger(
     """All stages of one layer and batch."""
     samples, groups, _, k, n = layer.datapath.shape
     lost = np.zeros((groups, n), bool) if layer.bias.lost is None else layer.bias.lost != 0
-    change = np.abs(hardware.codes - exact.codes)
+    change = np.zeros(0, np.int64)
+    if hardware is not exact:
+        change = np.abs(hardware.codes - exact.codes)
     firsts = [_first_bias(layer, first_sample), run.accumulator_ledger.first]
     if run.chain is not None:
         firsts.append(run.chain.first)
@@ -191,7 +204,7 @@ def _first_bias(layer: PreparedLayer, first_sample: int) -> Place | None:
     return layer.schedule.place("bias", first_sample, group, 0, channel, when)
 
 
-def _trap(layer: PreparedLayer, ledger: LayerLedger, first_sample: int, where: str) -> None:
+def trap_at_first(layer: PreparedLayer, ledger: LayerLedger, first_sample: int, where: str) -> None:
     """Stop with the first place where a register with ``overflow: trap`` overflowed."""
     machine, chain = layer.machine, ledger.chain
     firsts: list[Place | None] = []

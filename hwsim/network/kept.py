@@ -49,13 +49,19 @@ class KeptCodes(Mapping[str, Ints]):
         self._own: dict[str, NDArray[Any]] = {}
 
     def put(self, name: str, start: int, codes: NDArray[Any]) -> None:
-        """One batch, from sample ``start`` on. Codes beyond their format make the tensor int64."""
+        """One batch, from sample ``start`` on; of all samples, the array itself is kept. Codes
+        beyond their format make the tensor int64."""
         if name not in self._own:
             form = self._tensors[name].format
             kind = codes.dtype if form is None else own_dtype(form)
+            if codes.dtype == kind and len(codes) == self.samples:
+                self._own[name] = codes  # all there is
+                return
             self._own[name] = np.zeros((self.samples, *codes.shape[1:]), kind)
         batch = self._own[name][start : start + len(codes)]
-        batch[...] = codes.astype(batch.dtype)
+        batch[...] = codes.astype(batch.dtype, copy=False)
+        if codes.dtype == batch.dtype:
+            return
         if not np.array_equal(batch, codes, equal_nan=codes.dtype.kind == "f"):
             self._own[name] = self._own[name].astype(codes.dtype)
             self._own[name][start : start + len(codes)] = codes
@@ -82,6 +88,9 @@ class KeptCodes(Mapping[str, Ints]):
 
     def __getitem__(self, name: str) -> Ints:
         return widened(self._own[name])
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._own
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._own)

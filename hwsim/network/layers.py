@@ -122,7 +122,8 @@ def layer_output(graph: Graph, node: Node, columns: list[Ints]) -> Ints:
     shape = graph.tensors[node.output].shape
     if node.op == "batch_matmul":  # groups are leading axes, not channels
         return np.concatenate([part.reshape(-1, *shape) for part in columns])
-    return np.concatenate([to_tensor(part, shape) for part in columns])
+    parts = [to_tensor(part, shape) for part in columns]
+    return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
 
 def codes_of(graph: Graph, codes: Mapping[str, NDArray[Any]], name: str) -> NDArray[Any]:

@@ -6,7 +6,7 @@ unlimited registers. They share a layer's execution as long as their inputs are 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,28 +15,30 @@ from numpy.typing import NDArray
 
 from hwsim.array.bounds import Bounds
 from hwsim.array.dataflow import Schedule
-from hwsim.array.gemm import Gemm, Ints, Register
+from hwsim.array.gemm import Ints, Register
 from hwsim.array.ledger import EventList
 from hwsim.array.memory import MemoryTiming
-from hwsim.array.overrides import for_layer
 from hwsim.array.specification import Machine
-from hwsim.mapping.run import LayerLedger, LayerRun, run_layer
+from hwsim.mapping.prepare import PreparedLayer
+from hwsim.mapping.run import LayerLedger
 from hwsim.network.beside import is_beside, run_beside
 from hwsim.network.graph import Graph, Node
 from hwsim.network.kept import KeptCodes
-from hwsim.network.layers import (
-    codes_of,
-    layer_facts,
-    layer_gemms,
-    layer_memory,
-    layer_output,
-    output_side,
-    prepare_without_input,
-    refuse_float,
+from hwsim.network.layers import layer_memory, prepare_without_input, refuse_float
+from hwsim.network.steps import (
+    Batch,
+    Part,
+    Ways,
+    narrowed,
+    operator_tables,
+    ready_layers,
+    run_node,
 )
 
 Progress = Callable[[int, int, str], None]
+
 BATCH_TAPS = 1 << 23  # operand codes of one layer held at once
+BATCH_CODES = 1 << 23  # codes of all tensors held at once
 
 
 @dataclass(eq=False)
@@ -109,30 +111,40 @@ def run(
         A register with ``overflow: trap`` overflowed.
     """
     refuse_float(graph)
+    prepared: dict[str, PreparedLayer] = {}
     memory: dict[str, MemoryTiming | None] = {}
     for node in graph.nodes:
         if is_beside(node):
             run_beside(graph, node, nothing(graph, node), machine)
         else:
-            prepared = prepare_without_input(graph, node, machine)
-            memory[node.name] = layer_memory(graph, node, prepared)
+            prepared[node.name] = prepare_without_input(graph, node, machine)
+            memory[node.name] = layer_memory(graph, node, prepared[node.name])
     samples = len(next(iter(inputs.values())))
-    batch = batch_size(graph, samples)
-    starts = range(0, samples, batch)
+    in_lanes = engine == "fast" and not list_events
+    ready = ready_layers(graph, prepared, samples) if in_lanes else {}
+    tables = operator_tables(graph, machine, samples)
+    ways = Ways(graph, machine, ready, tables, engine, list_events)
+    starts = range(0, samples, batch_size(graph, samples, ready))
     kept, unlimited = (KeptCodes(graph.tensors, samples) for _ in range(2))
     result = NetworkRun(kept, unlimited)
     for number, start in enumerate(starts):
-        hardware = {name: codes[start : start + batch] for name, codes in inputs.items()}
-        exact = dict(hardware)
+        batch = _batch(graph, inputs, slice(start, start + starts.step), start)
         for i, node in enumerate(graph.nodes):
-            _run_node(graph, node, machine, hardware, exact, result, start, engine, list_events)
+            for part in run_node(ways, node, batch):
+                _keep(result, node, part)
             if progress is not None:
                 done = number * len(graph.nodes) + i + 1
                 progress(done, len(starts) * len(graph.nodes), node.name)
-        _keep_codes(kept, unlimited, hardware, exact, start)
+        _keep_codes(kept, unlimited, batch)
     for name, layer in result.layers.items():
         layer.memory = memory[name]
     return result
+
+
+def _batch(graph: Graph, inputs: Mapping[str, Ints], samples: slice, start: int) -> Batch:
+    """Some samples of the inputs, before the first node."""
+    given = {name: narrowed(codes[samples], graph.tensors[name]) for name, codes in inputs.items()}
+    return Batch(given, dict(given), start)
 
 
 def nothing(graph: Graph, node: Node) -> list[Ints]:
@@ -140,73 +152,23 @@ def nothing(graph: Graph, node: Node) -> list[Ints]:
     return [np.zeros((0, *graph.tensors[name].shape), np.int64) for name in node.inputs]
 
 
-def batch_size(graph: Graph, samples: int) -> int:
-    """Samples whose operands are held at once, so that memory stays flat."""
-    largest = 1
+def batch_size(graph: Graph, samples: int, ready: Container[str] = ()) -> int:
+    """Samples held at once, so that memory stays flat: their codes, and the operands of those
+    layers that are not ``ready``."""
+    codes = sum(int(np.prod(tensor.shape)) for tensor in graph.tensors.values())
+    batch = min(samples, BATCH_CODES // max(codes, 1))
     for node in graph.mac_nodes:
         assert node.layer is not None
-        if node.layer.weight is not None:
+        if node.layer.weight is not None and node.name not in ready:
             pixels = int(np.prod(graph.tensors[node.output].shape)) // node.layer.weight.shape[0]
             taps = node.layer.weight[0].size * node.layer.groups
-            largest = max(largest, pixels * taps)
-    return max(1, min(samples, BATCH_TAPS // largest))
+            batch = min(batch, BATCH_TAPS // max(pixels * taps, 1))
+    return max(1, batch)
 
 
-def _run_node(
-    graph: Graph,
-    node: Node,
-    machine: Machine,
-    hardware: dict[str, Ints],
-    exact: dict[str, Ints],
-    result: NetworkRun,
-    start: int,
-    engine: str,
-    list_events: bool,
-) -> None:
-    """One node on one batch, in the hardware run and in the exact run."""
-    ours = [codes_of(graph, hardware, name) for name in node.inputs]
-    theirs = [codes_of(graph, exact, name) for name in node.inputs]
-    same = all(a is b or np.array_equal(a, b) for a, b in zip(ours, theirs, strict=True))
-    if is_beside(node):
-        hardware[node.output] = run_beside(graph, node, ours, machine)
-        exact[node.output] = (
-            hardware[node.output] if same else run_beside(graph, node, theirs, machine)
-        )
-        return
-    machine = for_layer(machine, layer_facts(graph, node))
-    runs = []
-    for offset, gemm in layer_gemms(graph, node, ours, machine):
-        run = run_layer(
-            gemm,
-            output_side(graph, node),
-            machine,
-            node.name,
-            engine=engine,
-            first_sample=start + offset,
-            list_events=list_events,
-        )
-        runs.append(run)
-        _keep(result, node, machine, run, gemm, list_events)
-    hardware[node.output] = layer_output(graph, node, [run.codes for run in runs])
-    if same and all(run.exact_codes is run.codes for run in runs):
-        exact[node.output] = hardware[node.output]
-        return
-    if not same:
-        runs = [
-            run_layer(gemm, output_side(graph, node), machine, node.name, trap=False)
-            for _, gemm in layer_gemms(graph, node, theirs, machine)
-        ]
-    exact[node.output] = layer_output(graph, node, [run.exact_codes for run in runs])
-
-
-def _keep_codes(
-    kept: KeptCodes,
-    unlimited: KeptCodes,
-    hardware: Mapping[str, Ints],
-    exact: Mapping[str, Ints],
-    start: int,
-) -> None:
+def _keep_codes(kept: KeptCodes, unlimited: KeptCodes, batch: Batch) -> None:
     """One batch's tensors to those of all samples; both runs have one array while they agree."""
+    hardware, exact, start = batch
     for name, codes in hardware.items():
         shared = name not in kept or unlimited.shares(name, kept)
         if shared and exact[name] is not codes and name in kept:
@@ -218,29 +180,23 @@ def _keep_codes(
             unlimited.put(name, start, exact[name])
 
 
-def _keep(
-    result: NetworkRun,
-    node: Node,
-    machine: Machine,
-    run: LayerRun,
-    gemm: Gemm,
-    list_events: bool,
-) -> None:
+def _keep(result: NetworkRun, node: Node, part: Part) -> None:
     """Merge one batch into the layer's result."""
+    layer, datapath = part.layer, part.layer.datapath
     kept = result.layers.get(node.name)
     if kept is None:
         kept = LayerResult(
             node,
-            machine,
-            run.ledger,
-            run.schedule,
-            run.datapath.chain,
-            run.datapath.accumulator,
-            run.bounds,
-            gemm.macs,
+            layer.machine,
+            part.ledger,
+            layer.schedule,
+            datapath.chain,
+            datapath.accumulator,
+            layer.bounds,
+            layer.gemm.macs,
         )
         result.layers[node.name] = kept
     else:
-        kept.ledger = kept.ledger.merge(run.ledger)
-    if list_events and run.events is not None:
-        kept.events.append(run.events)
+        kept.ledger = kept.ledger.merge(part.ledger)
+    if part.events is not None:
+        kept.events.append(part.events)

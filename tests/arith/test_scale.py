@@ -14,6 +14,7 @@ from hwsim.arith.scale import (
     SCALE_RULES,
     compose,
     multiplier_and_shift,
+    multipliers_and_shifts,
     power_of_two_shift,
     quantize_multiplier,
     reduced_16,
@@ -124,3 +125,19 @@ def test_compose_rounds_where_its_rule_says(sx, sw, sy):
 def test_compose_refuses_an_unknown_rule():
     with pytest.raises(ValueError, match="float64"):
         compose("float16", 1.0, np.ones(1), 1.0)
+
+
+@pytest.mark.parametrize("bits", [1, 2, 8, 15, 31])
+def test_multipliers_of_many_scales_are_those_of_each(bits):
+    rng = np.random.default_rng(bits)
+    drawn = np.ldexp(rng.random(2000), rng.integers(-70, 31, 2000))
+    near_1 = 1 - 2.0 ** -rng.integers(1, 53, 90)
+    powers = 2.0 ** -np.array([0, 31, 32, 61, 62, 63])
+    real = np.concatenate([drawn, near_1, powers, [0.0]])
+    pairs = [multiplier_and_shift(x, bits) for x in real.tolist()]
+    both = (found.tolist() for found in multipliers_and_shifts(real, bits))
+    assert list(zip(*both, strict=True)) == pairs
+    assert (0, 0) in pairs
+    for bad in (-1.0, np.inf, np.nan):
+        with pytest.raises(ValueError, match="must be finite"):
+            multipliers_and_shifts(np.array([0.5, bad]), bits)

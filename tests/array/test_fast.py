@@ -13,7 +13,7 @@ from oracles.one_output import RULES, SATURATE, SYMMETRIC, WRAP, define, reg, sc
 
 from hwsim._jit import cpu_features
 from hwsim.arith.formats import signed_bits
-from hwsim.array import fast, fast_layout
+from hwsim.array import fast, fast_layout, fast_run
 from hwsim.array.gemm import Datapath
 from hwsim.array.vector.instructions import CHOSEN, KNOWN
 
@@ -300,3 +300,28 @@ def test_what_never_overflows_needs_one_kernel_of_tiles_and_no_scipy():
     run = subprocess.run([sys.executable, "-c", program], env=os.environ | environment, check=True,
                          capture_output=True, text=True)  # fmt: skip
     assert run.stdout.split() == ["1", "0", "True", "False"]
+
+
+@pytest.mark.parametrize("flow", ["output_stationary", "weight_stationary"])
+@pytest.mark.parametrize("shape", [(3, 2, 700, 9, 5), (1, 1, 40, 9, 3)])
+def test_the_number_of_threads_changes_nothing(shape, flow, monkeypatch):
+    """Blocks are shared out, never one output's sum; each thread meets events, and none twice."""
+    rng = np.random.default_rng(5)
+    chain = (reg(9, WRAP),) if flow == "weight_stationary" else ()
+    datapath = draw(rng, flow, 4, shape, SATURATE, drop_bits=0, chain=chain, accumulator=reg(8),
+                    preload=None, last=None, row_sum=None, check_final=False)  # fmt: skip
+    datapath.a[:] = rng.integers(-9, 10, datapath.a.shape)
+    datapath.w[:] = rng.integers(-9, 10, datapath.w.shape)
+    schedule = schedule_of(flow, 4, shape)
+    monkeypatch.setattr(fast_run, "WORTH_SHARING", 1)
+    seen = []
+    for number in ("1", "2", "3", "64"):
+        monkeypatch.setenv("HWSIM_THREADS", number)
+        assert check(datapath, schedule)[2] > 20
+        run = fast_run.LaneRun(fast_layout.lane_layout(datapath, schedule), datapath)
+        room = [np.empty(int(np.prod(datapath.shape[:3])) * shape[4], np.int64) for _ in range(2)]
+        run(shape[0], *room)
+        seen.append(len(run.workers))
+    blocks = -(-shape[0] * shape[2] // run.layout.width)
+    most = -(-blocks // run.layout.slots)
+    assert seen == [min(number, most) for number in (1, 2, 3)] + [most]

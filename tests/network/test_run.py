@@ -98,11 +98,11 @@ def test_batches_of_any_size_give_the_same_run(digits, monkeypatch, taps):
     assert seen == [(i + 1, total) for i in range(total)]
 
 
-@pytest.mark.parametrize("taps", [1, 1 << 23])
-def test_both_runs_share_every_tensor_on_which_they_agree(digits, monkeypatch, taps):
+@pytest.mark.parametrize("codes", [1, 1 << 22])
+def test_both_runs_share_every_tensor_on_which_they_agree(digits, monkeypatch, codes):
     """One array in memory; from the first overflow on two, in that layer and behind it."""
     graph, images = digits
-    monkeypatch.setattr(network_run, "BATCH_TAPS", taps)
+    monkeypatch.setattr(network_run, "BATCH_CODES", codes)
     free = network_run.run(graph, hardware.load("edge_ws_16x16"), {"image": images[:3]})
     assert all(free.codes.shares(name, free.exact) for name in free.codes)
     override = {"match": "conv4", "accumulator.bits": 12, "chain.bits": 12}
@@ -148,7 +148,7 @@ def test_codes_changed_counts_a_layers_own_overflow_only(digits):
 def test_trap_stops_the_network_with_the_place_in_the_whole_data(digits, monkeypatch):
     """Two black images do not overflow; the third, in a batch of its own, does."""
     graph, images = digits
-    monkeypatch.setattr(network_run, "BATCH_TAPS", 1)
+    monkeypatch.setattr(network_run, "BATCH_CODES", 1)
     shown = {"image": np.concatenate([np.full_like(images[:2], -128), images[:1]])}
     words = ["accumulator.bits=16"]
     first = network_run.run(graph, hardware.load("edge_os_16x16", words), shown)

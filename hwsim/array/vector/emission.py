@@ -19,6 +19,8 @@ from hwsim.array.vector.instructions import CHOSEN, KNOWN
 CHOICE = CHOSEN or KNOWN[0]  # where nothing is chosen, no kernel is called
 WORDS, LANES, CHANNELS = CHOICE.words, CHOICE.lanes, CHOICE.channels
 
+RUN = LANES // 4  # lanes that are read side by side
+
 INDEX, WORD, HALF = ir.IntType(64), ir.IntType(32), ir.IntType(16)
 VECTOR = ir.VectorType(WORD, WORDS)  # one vector of 32-bit lanes
 PAIRS = ir.VectorType(HALF, LANES)  # the same bits as pairs of 16-bit lanes

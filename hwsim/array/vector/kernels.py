@@ -7,14 +7,17 @@ which of its lanes is taken. The functions of `hwsim.array.fast_sums` say what i
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
+from hwsim._jit import ir
 from hwsim.array.vector.emission import (
     BIT,
     CHANNELS,
     INDEX,
     LANES,
     PAIRS,
+    RUN,
     TILE,
     VECTOR,
     WORD,
@@ -30,12 +33,14 @@ LEAST, LARGEST = VECTOR([-(1 << 31)] * WORDS), VECTOR([(1 << 31) - 1] * WORDS)
 
 
 @vector_kernel
-def pack(e: Emitter, codes: Array, origin: Any, stride: Any, panel: Array) -> None:
-    """Lanes that lie side by side in ``codes``, step after step, to pairs."""
-    b = e.builder
+def pack(e: Emitter, codes: Array, origin: Array, step: Array, panel: Array) -> None:
+    """Four runs of lanes that lie side by side in ``codes``, step after step, to pairs."""
+    b, run = e.builder, ir.VectorType(WORD, RUN)
+    origins = [origin.load(lane, kind=INDEX) for lane in range(0, LANES, RUN)]
     with e.loop(0, panel.shape[0]) as k:
-        at = b.add(origin, b.mul(k, stride))
-        low, high = (codes.load(b.add(at, INDEX(lane)), kind=VECTOR) for lane in (0, WORDS))
+        offset = step.load(k, kind=INDEX)
+        runs = [codes.load(b.add(at, offset), kind=run) for at in origins]
+        low, high = (e.shuffle(runs[at], runs[at + 1], range(WORDS)) for at in (0, 2))
         panel.store(e.paired(low, high), k)
 
 
@@ -124,20 +129,44 @@ def widen(
         lane: b.icmp_signed("<", VECTOR([lane + i for i in range(WORDS)]), count)
         for lane in (0, WORDS)
     }
-    for i, array, none, pick, name, beyond, end in (
-        (0, low, LARGEST, e.least, "smin", "<", lo),
-        (1, high, LEAST, e.largest, "smax", ">", hi),
+    for i, array, none, pick, beyond, end in (
+        (0, low, LARGEST, e.least, "<", lo),
+        (1, high, LEAST, e.largest, ">", hi),
     ):
+        rows = []
         for r in range(CHANNELS):
             halves = [
                 b.select(used[lane], array.load(r, lane, kind=VECTOR), none) for lane in (0, WORDS)
             ]
-            value = e.call(f"llvm.vector.reduce.{name}.v{WORDS}i32", WORD, pick(*halves))
-            value, before = b.sext(value, INDEX), limits.load(i, r, kind=INDEX)
-            nearer = b.icmp_signed(beyond, before, value)
-            limits.store(b.select(nearer, before, value), i, r)
-            outside = b.or_(outside, b.icmp_signed(beyond, value, end))
+            rows.append(pick(*halves))
+        values = e.widened(reduced(e, rows, pick))
+        before = limits.load(i, 0, kind=values.type)
+        nearer = b.icmp_signed(beyond, before, values)
+        limits.store(b.select(nearer, before, values), i, 0)
+        beyond_end = b.icmp_signed(beyond, values, e.splat(end, values.type))
+        mask = b.bitcast(beyond_end, ir.IntType(CHANNELS))
+        outside = b.or_(outside, b.icmp_unsigned("!=", mask, mask.type(0)))
     left.store(b.or_(left.load(0, kind=INDEX), b.zext(outside, INDEX)), 0)
+
+
+def reduced(e: Emitter, rows: list[Any], pick: Callable[[Any, Any], Any]) -> Any:
+    """One value of each row's lanes, by ``pick`` of two vectors: a vector of as many lanes."""
+    values, rows_of_lanes = interleaved(e, rows, pick), len(rows)
+    while values.type.count > rows_of_lanes:
+        half = values.type.count // 2
+        parts = [e.shuffle(values, values, range(at, at + half)) for at in (0, half)]
+        values = pick(*parts)
+    return values
+
+
+def interleaved(e: Emitter, rows: list[Any], pick: Callable[[Any, Any], Any]) -> Any:
+    """Rows reduced to one vector, whose lane i belongs to row ``i % len(rows)``."""
+    if len(rows) == 1:
+        return rows[0]
+    even, odd = (interleaved(e, rows[at::2], pick) for at in (0, 1))
+    half, count = even.type.count // 2, even.type.count
+    orders = [[at + i // 2 + i % 2 * count for i in range(count)] for at in (0, half)]
+    return pick(*(e.shuffle(even, odd, order) for order in orders))
 
 
 @vector_kernel

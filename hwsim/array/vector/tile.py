@@ -2,24 +2,32 @@
 
 from __future__ import annotations
 
+from hwsim._jit import kernel
 from hwsim.array.fast_steps import HALVES, HI, LO, WRAPS
 from hwsim.array.vector import kernels, stores
-from hwsim.array.vector.emission import CHANNELS, LANES, WORDS
+from hwsim.array.vector.emission import CHANNELS, LANES, RUN, WORDS
 
 FULL = (1 << 16) - 1  # of a 16-bit register: from its least to its largest value
 
 
-def pack(codes, origin, offset, stride, panel):  # type: ignore[no-untyped-def]
-    """Quick where all lanes lie side by side."""
-    used = origin.shape[0]
-    if used == LANES and origin[used - 1] - origin[0] == LANES - 1:
-        kernels.pack(codes, origin[0] + offset, stride, panel)
+def pack(codes, origin, step, panel):  # type: ignore[no-untyped-def]
+    """Quick where the lanes of each run lie side by side."""
+    if are_runs(origin):
+        kernels.pack(codes, origin, step, panel)
     else:
         panel[:] = 0
-        for i in range(used):
-            at, lane = origin[i] + offset, 2 * (i % WORDS) + i // WORDS
-            for k in range(panel.shape[0]):
-                panel[k, lane] = codes[at + k * stride]
+        for k in range(panel.shape[0]):
+            for i in range(origin.shape[0]):
+                panel[k, 2 * (i % WORDS) + i // WORDS] = codes[origin[i] + step[k]]
+
+
+@kernel
+def are_runs(origin):  # type: ignore[no-untyped-def]
+    """Whether all lanes are there, and `RUN` by `RUN` lie side by side."""
+    same = origin.shape[0] == LANES
+    for i in range(origin.shape[0]):
+        same &= origin[i] == origin[i // RUN * RUN] + i % RUN
+    return same
 
 
 def add_products(w, v, start, used, total, span):  # type: ignore[no-untyped-def]

@@ -69,10 +69,9 @@ def run_float(node: Node, tensors: Mapping[str, Tensor], inputs: Sequence[Reals]
 
 def sum_of_taps(x: NDArray[Any], node: Node) -> NDArray[Any]:
     """Sum over each window; taps beyond the image add nothing."""
-    whole = tuple(node.attributes["window"]) == x.shape[1:3] and x.dtype == np.int64
-    if whole and not np.any(node.attributes.get("padding", 0)):  # integers: the order is free
-        total: Ints = x.sum(axis=(1, 2), keepdims=True)
-        return total
+    if x.dtype.kind == "i" and is_whole(node, x):  # of integers, in any order
+        whole: NDArray[Any] = x.sum(axis=(1, 2), keepdims=True)
+        return whole
     first, *others = taps(x, node, 0)
     total = first.copy()
     for tap in others:
@@ -80,8 +79,16 @@ def sum_of_taps(x: NDArray[Any], node: Node) -> NDArray[Any]:
     return total
 
 
+def is_whole(node: Node, x: NDArray[Any]) -> bool:
+    """Whether there is one window, and it is the image."""
+    padding = node.attributes.get("padding", ((0, 0), (0, 0)))
+    return tuple(node.attributes["window"]) == x.shape[1:3] and not np.any(padding)
+
+
 def tap_count(node: Node, x: Ints | Reals) -> Ints:
     """Number of taps that count, of shape (oy, ox)."""
+    if is_whole(node, x):
+        return np.full((1, 1), x.shape[1] * x.shape[2], np.int64)
     inside = in_bounds(node, x.shape[1], x.shape[2])
     if not node.attributes.get("count_include_padding", False):
         return inside

@@ -1,0 +1,162 @@
+"""A layer laid out in lanes once, and run as often as there are activations.
+
+Outputs are shared out among threads, whole blocks of lanes each; every thread has memory and
+counters of its own. Counters add up and ranges join, so the number of threads changes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hwsim.array import replay, stepwise
+from hwsim.array.dataflow import Schedule
+from hwsim.array.fast_lanes import ACC, LINK, Found, Scratch
+from hwsim.array.fast_layout import Layout
+from hwsim.array.fast_source import Source
+from hwsim.array.fast_steps import HI, LO
+from hwsim.array.fast_tally import FAR, Tally, added, empty_tally
+from hwsim.array.fast_tiles import range_tiles, run_tiles, settle
+from hwsim.array.gemm import Datapath, Ints
+from hwsim.array.ledger import Place
+from hwsim.array.threads import threads
+
+WORTH_SHARING = 20_000_000  # MACs: what takes much longer than to start a thread
+Places = tuple[Place | None, Place | None]  # of chain and accumulator
+
+
+class Happened(NamedTuple):
+    """Which outputs had an event, and whether any had to be run store by store.
+
+    ``first``, ``hits`` : of `hwsim.array.fast_lanes.Found`.
+    """
+
+    first: Ints
+    hits: NDArray[np.uint8]
+    stepped: bool
+
+
+class Worker(NamedTuple):
+    """Memory of one thread, and what it counted."""
+
+    scratch: Scratch
+    chain: Tally
+    acc: Tally
+
+
+class LaneRun:
+    """One layer, ready to run.
+
+    Parameters
+    ----------
+    layout : Layout
+    datapath : Datapath
+        Weights and registers; its activations are read where there is no ``source``.
+    source : Source, optional
+    """
+
+    def __init__(self, layout: Layout, datapath: Datapath, source: Source | None = None) -> None:
+        self.layout = layout
+        self.lanes = layout.lanes(datapath, source)
+        self.workers: list[Worker] = []
+
+    def reset(self) -> None:
+        """Counters begin anew."""
+        self.workers = [self._worker(worker.scratch) for worker in self.workers]
+
+    def _worker(self, scratch: Scratch | None = None) -> Worker:
+        """A thread that has seen nothing."""
+        _, groups, _, k, n = self.layout.shape
+        scratch = scratch or self.layout.scratch()
+        scratch.limits[:, :, :, LO], scratch.limits[:, :, :, HI] = FAR, -FAR
+        return Worker(scratch, *(empty_tally(groups, n, k, 1) for _ in range(2)))
+
+    def __call__(
+        self, samples: int, exact: Ints, out: Ints, *, list_events: bool = False
+    ) -> Happened:
+        """Run the first so many samples that lie in the source.
+
+        ``exact``, ``out`` : int64 ndarrays of shape (S * G * M * N,), or longer; exact sums, and
+        what the accumulator keeps, the latter only where `Happened.stepped`.
+        """
+        _, groups, m, k, n = self.layout.shape
+        lanes, outputs = self.lanes._replace(samples=samples), samples * groups * m * n
+        blocks = -(-samples * m // self.layout.width)
+        many = threads() if outputs * k >= WORTH_SHARING else 1
+        share = -(-blocks // (many * self.layout.slots)) * self.layout.slots
+        starts = range(0, blocks, max(share, 1))
+        while len(self.workers) < max(len(starts), 1):
+            self.workers.append(self._worker())
+        hits = np.zeros((2, outputs if list_events else 0), np.uint8)
+        if len(starts) == 1:  # the usual way of a small layer: nothing else is needed
+            begun = [range_tiles(lanes, self.workers[0].scratch, 0, blocks, exact)]
+            if begun[0] == blocks:
+                return Happened(np.full(2, outputs), hits, False)
+        else:
+            begun = list(starts)
+        found = [Found(np.full(2, outputs, np.int64), hits) for _ in starts]
+        stepped = np.zeros((blocks, groups, self.layout.parts), np.bool_)
+
+        def run(i: int, start: int) -> None:
+            stop = min(starts[i] + share, blocks)
+            scratch, chain, acc = self.workers[i]
+            if len(starts) > 1:
+                start = range_tiles(lanes, scratch, start, stop, exact)
+            if start < stop:
+                run_tiles(lanes, scratch, chain, acc, found[i], exact, out, stepped, start, stop)
+
+        in_threads(run, begun)
+        any_stepped = bool(stepped.any())
+        if any_stepped:
+            settle(lanes, stepped, self.layout.width, exact, out)
+        first = np.min([np.full(2, outputs), *(f.first for f in found)], axis=0)
+        return Happened(first, hits, any_stepped)
+
+    def tallies(self) -> tuple[Tally, Tally]:
+        """Counters of chain and accumulator since the beginning, of all threads together."""
+        limits = self.workers[0].scratch.limits.copy()
+        for worker in self.workers[1:]:
+            for join, end in ((np.minimum, LO), (np.maximum, HI)):
+                row = limits[:, :, :, end]
+                join(row, worker.scratch.limits[:, :, :, end], out=row)
+        chain, acc = added([w.chain for w in self.workers]), added([w.acc for w in self.workers])
+        if self.layout.chained:
+            chain = self.layout.take_ranges(limits[2:], chain)
+        return chain, self.layout.take_ranges(limits[:2], acc)
+
+
+def in_threads(run: Callable[[int, int], None], starts: Sequence[int]) -> None:
+    """``run(i, starts[i])`` for all of them at the same time; what one raises is raised."""
+    if len(starts) > 1:
+        with ThreadPoolExecutor(len(starts)) as pool:
+            list(pool.map(run, range(len(starts)), starts))
+    elif starts:
+        run(0, starts[0])
+
+
+def first_places(
+    shape: tuple[int, int, int, int],
+    sample: Callable[[int], tuple[Datapath, int]],
+    schedule: Schedule,
+    first: Ints,
+    first_sample: int,
+) -> Places:
+    """The places of the first event of chain and accumulator, of the first output that has one.
+
+    ``shape`` : S, G, M, N. ``sample`` : of a sample's number, a datapath with its activations and
+    its number there. ``first`` : of `Happened`.
+    """
+    places: list[Place | None] = [None, None]
+    for i, (at, stage) in enumerate(((LINK, replay.CHAIN), (ACC, replay.ACCUMULATOR))):
+        if first[at] < np.prod(shape):
+            s, g, m, n = (int(i) for i in np.unravel_index(int(first[at]), shape))
+            datapath, own = sample(s)
+            plan = stepwise.plan(datapath, schedule)
+            problem = stepwise.output_problem(datapath, own, g, m, n)
+            number = first_sample + s
+            places[i] = replay.first_place(problem, plan, schedule, number, (g, m, n), stage)
+    return places[0], places[1]

@@ -1,0 +1,222 @@
+"""A layer of a network on a machine, made ready once: from batch to batch its codes alone change.
+
+What `hwsim.mapping.run.run_layer` gives, in the same bits: weights lie in lanes and counters and
+memory stay in place, activations are read from padded images, some samples at a time.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hwsim.array import datapath as datapaths
+from hwsim.array.fast_layout import lane_layout
+from hwsim.array.fast_run import Happened, LaneRun, first_places
+from hwsim.array.fast_tally import register_ledgers
+from hwsim.array.gemm import Datapath
+from hwsim.array.ledger import Place
+from hwsim.array.requantizer_counts import CountingRequantizer
+from hwsim.array.stepwise import UNLIMITED
+from hwsim.mapping.images import Images
+from hwsim.mapping.layer import MacLayer
+from hwsim.mapping.lowering import lower
+from hwsim.mapping.prepare import PreparedLayer
+from hwsim.mapping.run import LayerLedger, trap_at_first
+
+OUTPUTS_AT_ONCE = 1 << 16  # whose sums stay near the processor
+
+
+@dataclass(frozen=True, eq=False)
+class LayerPass:
+    """One batch of one layer, columns of shape (S, G, M, N) as in `hwsim.mapping.run.LayerRun`."""
+
+    codes: NDArray[Any]
+    exact_codes: NDArray[Any]
+    ledger: LayerLedger
+
+
+class ReadyLayer:
+    """One layer, ready to run batch after batch; `ready_layer` makes it."""
+
+    def __init__(
+        self,
+        layer: MacLayer,
+        shape: tuple[int, ...],
+        prepared: PreparedLayer,
+        most: int,
+        kind: np.dtype[Any],
+        where: str,
+    ) -> None:
+        _, groups, m, _, n = prepared.datapath.shape
+        gemm, machine = prepared.gemm, prepared.machine
+        self.layer, self.prepared, self.where, self.kind = layer, prepared, where, kind
+        self.at_once = max(1, min(most, OUTPUTS_AT_ONCE // max(groups * m * n, 1)))
+        self.k_order: list[str] = list(machine.array.k_order)
+        self.columns = (groups, m, n)
+        offset = -gemm.a_zero_point
+        if machine.operands.zero_point != "subtract":
+            activation = machine.operands.activation.format
+            offset = datapaths.recentre(*gemm.a_range, activation, "operands.activation", where)
+        dtype = prepared.datapath.a.dtype
+        zero_point = gemm.a_zero_point
+        self.images = Images(layer, shape, self.k_order, offset, zero_point, self.at_once, dtype)
+        self.requantizer = CountingRequantizer(prepared.requantizer, self.columns, self.at_once)
+        self.runs: dict[bool, LaneRun] = {}
+        outputs = self.at_once * groups * m * n
+        self.sums = np.empty(outputs, np.int64), np.empty(outputs, np.int64)  # exact, kept
+
+    def _lane_run(self, *, limited: bool) -> LaneRun:
+        """The layer in lanes, with its registers or with unlimited ones."""
+        if limited not in self.runs:
+            datapath = self.prepared.datapath
+            if not limited:
+                chain = tuple(UNLIMITED for _ in datapath.chain)
+                datapath = replace(datapath, accumulator=UNLIMITED, chain=chain)
+            layout = lane_layout(datapath, self.prepared.schedule, self.at_once)
+            assert layout is not None  # ready_layer
+            self.runs[limited] = LaneRun(layout, datapath, self.images.source)
+        return self.runs[limited]
+
+    def exact_codes(self, codes: NDArray[Any]) -> NDArray[Any]:
+        """Codes of shape (S, G, M, N) that unlimited registers give; nothing is counted."""
+        run, exact = self._lane_run(limited=False), self.sums[0]
+        found = np.empty((len(codes), *self.columns), self.kind)
+        for start in range(0, len(codes), self.at_once):
+            some = codes[start : start + self.at_once]
+            self.images.place(some)
+            run(len(some), *self.sums)
+            part = found[start : start + self.at_once]
+            self.requantizer(exact[: part.size].reshape(part.shape), part)
+        return found
+
+    def __call__(
+        self, codes: NDArray[Any], *, first_sample: int = 0, trap: bool = True
+    ) -> LayerPass:
+        """Codes of shape (S, *shape) as `hwsim.mapping.run.run_layer` runs them.
+
+        Raises
+        ------
+        TrapError
+            A register with ``overflow: trap`` overflowed.
+        """
+        run, batch = self._lane_run(limited=True), Batch(self, codes, first_sample)
+        run.reset()
+        self.requantizer.reset()
+        for start in range(0, len(codes), self.at_once):
+            some = codes[start : start + self.at_once]
+            self.images.place(some)
+            batch.take(start, len(some), run(len(some), *self.sums))
+        ledger = batch.ledger(run)
+        if trap:
+            trap_at_first(self.prepared, ledger, first_sample, self.where)
+        return LayerPass(batch.codes, batch.exact_codes, ledger)
+
+
+class Batch:
+    """What one batch gave so far."""
+
+    def __init__(self, ready: ReadyLayer, given: NDArray[Any], first_sample: int) -> None:
+        self.ready, self.given, self.first_sample = ready, given, first_sample
+        self.codes = np.empty((len(given), *ready.columns), ready.kind)
+        self.exact_codes = self.codes
+        self.places: list[Place | None] = [None, None, None]  # of chain, accumulator, requantizer
+        self.requant_transient = np.zeros((ready.columns[0], ready.columns[2]), np.int64)
+        self.changed, self.farthest = 0, 0
+
+    def take(self, start: int, samples: int, found: Happened) -> None:
+        """Some samples, whose sums lie in `ReadyLayer.sums`."""
+        ready, part = self.ready, self.codes[start : start + samples]
+        exact, kept = (sums[: part.size].reshape(part.shape) for sums in ready.sums)
+        hardware = kept if found.stepped else exact
+        flags, happened = ready.requantizer(hardware, part)
+        if found.stepped:
+            self._places(start, samples, found)
+        if happened and self.places[2] is None:
+            s, g, m, n = (int(i) for i in np.argwhere(flags)[0])
+            s += self.first_sample + start
+            k = ready.prepared.datapath.shape[3]
+            self.places[2] = ready.prepared.schedule.place("requant", s, g, m, n, k)
+        if not found.stepped or np.array_equal(hardware, exact):
+            if self.exact_codes is not self.codes:
+                self.exact_codes[start : start + samples] = part
+            return
+        if self.exact_codes is self.codes:
+            self.exact_codes = self.codes.copy()
+        theirs = ready.prepared.requantizer.apply(exact)
+        self.exact_codes[start : start + samples] = theirs.codes
+        self.requant_transient += (flags & ~theirs.events).sum(axis=(0, 2), dtype=np.int64)
+        change = np.abs(part.astype(np.int64) - theirs.codes)
+        self.changed += int(np.count_nonzero(change))
+        self.farthest = max(self.farthest, int(change.max(initial=0)))
+
+    def _places(self, start: int, samples: int, found: Happened) -> None:
+        """The first event of each register, where there was none before."""
+
+        def alone(s: int) -> tuple[Datapath, int]:
+            ready, at = self.ready, start + s
+            gemm = ready.prepared.gemm
+            codes = self.given[at : at + 1]
+            one = lower(ready.layer, codes, gemm.a_zero_point, gemm.a_range, ready.k_order)
+            one = replace(one, bias=gemm.bias)
+            return datapaths.build(one, ready.prepared.machine, ready.where)[0], 0
+
+        groups, m, n = self.ready.columns
+        schedule, number = self.ready.prepared.schedule, self.first_sample + start
+        places = first_places((samples, groups, m, n), alone, schedule, found.first, number)
+        for i, place in enumerate(places):
+            self.places[i] = self.places[i] or place
+
+    def ledger(self, run: LaneRun) -> LayerLedger:
+        """The ledger of the whole batch."""
+        ready, groups = self.ready, self.ready.columns[0]
+        places = (self.places[0], self.places[1])
+        chain, acc = register_ledgers(ready.prepared.datapath, *run.tallies(), places)
+        return LayerLedger(
+            chain=chain,
+            accumulator=acc,
+            bias_events=np.zeros((groups, ready.columns[2]), np.int64),
+            requant_events=ready.requantizer.events,
+            requant_persistent=ready.requantizer.events - self.requant_transient,
+            clipped=ready.requantizer.clipped,
+            codes_changed=self.changed,
+            max_code_change=self.farthest,
+            first=min((place for place in self.places if place is not None), default=None),
+        )
+
+
+def ready_layer(
+    layer: MacLayer,
+    shape: tuple[int, ...],
+    prepared: PreparedLayer,
+    most: int,
+    kind: np.dtype[Any],
+    where: str,
+) -> ReadyLayer | None:
+    """The layer made ready, or None where it does not run in lanes, or its bias loses something.
+
+    Parameters
+    ----------
+    layer : MacLayer
+    shape : tuple of int
+        Of one sample's input.
+    prepared : PreparedLayer
+    most : int
+        Samples of a batch.
+    kind : dtype
+        Of the codes that leave: it holds their format.
+    where : str
+        The layer's name, for messages.
+    """
+    datapath, lost = prepared.datapath, prepared.bias.lost
+    if layer.op == "batch_matmul" or datapath.row_sum is not None:
+        return None
+    if lost is not None and lost.any():
+        return None
+    if datapath.shape[1] != layer.groups:  # groups lie otherwise on the array
+        return None
+    if lane_layout(datapath, prepared.schedule) is None:
+        return None
+    return ReadyLayer(layer, shape, prepared, most, kind, where)
