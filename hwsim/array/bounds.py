@@ -23,9 +23,11 @@ from hwsim.arith.formats import signed_bits
 from hwsim.arith.rounding import drop_low_bits
 from hwsim.array.dataflow import Schedule
 from hwsim.array.datapath import operand_ranges
-from hwsim.array.gemm import Datapath, Gemm, Ints
+from hwsim.array.gemm import Codes, Datapath, Gemm, Ints
 from hwsim.array.ledger import is_symmetric
 from hwsim.array.specification import Machine
+
+WEIGHTS_AT_ONCE = 1 << 19
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,30 +96,49 @@ def layer_bounds(gemm: Gemm, machine: Machine, datapath: Datapath, schedule: Sch
     """Type and weight bounds of both registers; looks at weights and bias, never at inputs."""
     _, groups, _, k, n = gemm.shape
     a_range, w_range = operand_ranges(gemm, machine)
-    p, q = _worst_products(datapath.w.astype(np.int64), a_range, datapath)
+    step = max(1, WEIGHTS_AT_ONCE // max(groups * k, 1))
+    parts = [
+        _reaches(datapath.w[:, :, start : start + step], a_range, datapath, schedule.k_tile)
+        for start in range(0, max(n, 1), step)
+    ]
+    sums_p, sums_q, chain_lo, chain_hi = (
+        np.concatenate(x, axis=1) for x in zip(*parts, strict=True)
+    )
     ends = np.array([w_range], np.int64).reshape(1, 2, 1)
     type_p, type_q = _worst_products(ends, a_range, datapath)
-    p_type = np.full((groups, k, n), type_p.max(), np.int64)
-    q_type = np.full((groups, k, n), type_q.min(), np.int64)
+    p_type = np.full((1, k, 1), type_p.max(), np.int64)
+    q_type = np.full((1, k, 1), type_q.min(), np.int64)
     bias = datapath.preload if datapath.preload is not None else datapath.last
     b = np.zeros((groups, n), np.int64) if bias is None else bias
     largest = np.full_like(b, np.abs(b).max(initial=0))
     preload = datapath.preload is not None
     corr_lo, corr_hi = _row_sum_range(datapath, a_range, k)
-    sums_p, sums_q = p.sum(axis=1) + corr_hi, q.sum(axis=1) + corr_lo
+    sums_p, sums_q = sums_p + corr_hi, sums_q + corr_lo
     type_sums_p, type_sums_q = p_type.sum(axis=1) + corr_hi, q_type.sum(axis=1) + corr_lo
     has_chain = bool(datapath.chain)
     return Bounds(
         accumulator_type=_accumulator(type_sums_p, type_sums_q, -largest, largest, preload),
         accumulator_weight=_accumulator(sums_p, sums_q, b, b, preload),
-        chain_type=_chain(p_type, q_type, schedule.k_tile) if has_chain else None,
-        chain_weight=_chain(p, q, schedule.k_tile) if has_chain else None,
+        chain_type=_chain_type(p_type, q_type, schedule.k_tile, b) if has_chain else None,
+        chain_weight=Hull(chain_lo, chain_hi) if has_chain else None,
     )
 
 
-def _chain(p: Ints, q: Ints, k_tile: int) -> Hull:
-    """The chain's hull over all folds; it starts each at 0."""
-    return Hull(_fold_sums(q, k_tile).min(axis=1), _fold_sums(p, k_tile).max(axis=1))
+def _reaches(
+    w: Codes, a_range: tuple[int, int], datapath: Datapath, k_tile: int
+) -> tuple[Ints, Ints, Ints, Ints]:
+    """Of some channels: the sums of the largest and of the least products; the least and largest
+    sum of a fold. Arrays of shape (G, N)."""
+    p, q = _worst_products(w.astype(np.int64), a_range, datapath)
+    folds = _fold_sums(q, k_tile).min(axis=1), _fold_sums(p, k_tile).max(axis=1)
+    return p.sum(axis=1), q.sum(axis=1), *folds
+
+
+def _chain_type(p: Ints, q: Ints, k_tile: int, like: Ints) -> Hull:
+    """The chain's hull over all folds, which start at 0, for any weights."""
+    ends = _fold_sums(q, k_tile).min(axis=1), _fold_sums(p, k_tile).max(axis=1)
+    lo, hi = (np.broadcast_to(end, like.shape) for end in ends)
+    return Hull(lo, hi)
 
 
 def _row_sum_range(datapath: Datapath, a_range: tuple[int, int], k: int) -> tuple[Ints, Ints]:

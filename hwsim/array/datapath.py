@@ -130,9 +130,9 @@ def build(gemm: Gemm, machine: Machine, where: str) -> tuple[Datapath, Bias]:
     bias = gemm.bias
     a_range, w_range = operand_ranges(gemm, machine)
     a, row_sum = activations(gemm, machine)
-    w = gemm.w.astype(np.int64)
+    w = gemm.w
     if machine.operands.zero_point == "subtract":
-        w = w - zw[:, None, :]
+        w = w.astype(np.int64) - zw[:, None, :] if zw.any() else w
     elif za != 0:
         correction = k * za * zw - za * w.sum(axis=1, dtype=np.int64)
         bias = correction if bias is None else bias + correction

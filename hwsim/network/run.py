@@ -19,7 +19,6 @@ from hwsim.array.gemm import Ints, Register
 from hwsim.array.ledger import EventList
 from hwsim.array.memory import MemoryTiming
 from hwsim.array.specification import Machine
-from hwsim.mapping.prepare import PreparedLayer
 from hwsim.mapping.run import LayerLedger
 from hwsim.network.beside import is_beside, run_beside
 from hwsim.network.graph import Graph, Node
@@ -28,10 +27,10 @@ from hwsim.network.layers import layer_memory, prepare_without_input, refuse_flo
 from hwsim.network.steps import (
     Batch,
     Part,
+    ReadyLayers,
     Ways,
     narrowed,
     operator_tables,
-    ready_layers,
     run_node,
 )
 
@@ -111,17 +110,15 @@ def run(
         A register with ``overflow: trap`` overflowed.
     """
     refuse_float(graph)
-    prepared: dict[str, PreparedLayer] = {}
+    samples = len(next(iter(inputs.values())))
+    ready = ReadyLayers(graph, machine, samples)
+    in_lanes = engine == "fast" and not list_events
     memory: dict[str, MemoryTiming | None] = {}
     for node in graph.nodes:
         if is_beside(node):
             run_beside(graph, node, nothing(graph, node), machine)
         else:
-            prepared[node.name] = prepare_without_input(graph, node, machine)
-            memory[node.name] = layer_memory(graph, node, prepared[node.name])
-    samples = len(next(iter(inputs.values())))
-    in_lanes = engine == "fast" and not list_events
-    ready = ready_layers(graph, prepared, samples) if in_lanes else {}
+            memory[node.name] = _make_ready(graph, node, machine, ready if in_lanes else None)
     tables = operator_tables(graph, machine, samples)
     ways = Ways(graph, machine, ready, tables, engine, list_events)
     starts = range(0, samples, batch_size(graph, samples, ready))
@@ -130,8 +127,7 @@ def run(
     for number, start in enumerate(starts):
         batch = _batch(graph, inputs, slice(start, start + starts.step), start)
         for i, node in enumerate(graph.nodes):
-            for part in run_node(ways, node, batch):
-                _keep(result, node, part)
+            _run_and_keep(result, ways, node, batch)
             if progress is not None:
                 done = number * len(graph.nodes) + i + 1
                 progress(done, len(starts) * len(graph.nodes), node.name)
@@ -139,6 +135,17 @@ def run(
     for name, layer in result.layers.items():
         layer.memory = memory[name]
     return result
+
+
+def _make_ready(
+    graph: Graph, node: Node, machine: Machine, ready: ReadyLayers | None
+) -> MemoryTiming | None:
+    """Refuse a layer that does not go with the machine, or make it ready; what its memory takes."""
+    prepared = prepare_without_input(graph, node, machine)
+    timing = layer_memory(graph, node, prepared)
+    if ready is not None:
+        ready.add(node, prepared)
+    return timing
 
 
 def _batch(graph: Graph, inputs: Mapping[str, Ints], samples: slice, start: int) -> Batch:
@@ -178,6 +185,12 @@ def _keep_codes(kept: KeptCodes, unlimited: KeptCodes, batch: Batch) -> None:
             unlimited.share(name, kept)
         else:
             unlimited.put(name, start, exact[name])
+
+
+def _run_and_keep(result: NetworkRun, ways: Ways, node: Node, batch: Batch) -> None:
+    """One node on one batch; nothing of its layer is held longer than this takes."""
+    for part in run_node(ways, node, batch):
+        _keep(result, node, part)
 
 
 def _keep(result: NetworkRun, node: Node, part: Part) -> None:

@@ -7,7 +7,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -23,10 +23,18 @@ from hwsim.mapping.run import LayerLedger, run_layer
 from hwsim.network.beside import is_beside, run_beside
 from hwsim.network.graph import Graph, Node, Tensor
 from hwsim.network.kept import own_dtype, widened
-from hwsim.network.layers import codes_of, layer_facts, layer_gemms, layer_output, output_side
+from hwsim.network.layers import (
+    codes_of,
+    layer_facts,
+    layer_gemms,
+    layer_output,
+    output_side,
+    prepare_without_input,
+)
 from hwsim.network.values_tables import table_of
 
 BYTE = 8
+WEIGHTS_KEPT = 1 << 22  # of all layers of a network: they lie in lanes at 12 bytes each
 WORTH_A_TABLE = 4 << 2 * BYTE  # elements; a table has one of every pair of bytes
 
 Codes = dict[str, NDArray[Any]]  # by name of the tensor, (S, *shape), in the type of its format
@@ -69,19 +77,51 @@ class Part(NamedTuple):
     events: EventList | None = None
 
 
-def ready_layers(
-    graph: Graph, prepared: Mapping[str, PreparedLayer], samples: int
-) -> dict[str, ReadyLayer]:
-    """The layers that can be made ready for all batches, by node name."""
-    ready = {}
-    for node in graph.mac_nodes:
-        form = graph.tensors[node.output].format
-        if node.layer is not None and node.name in prepared and form is not None:
-            shape, layer = graph.tensors[node.inputs[0]].shape, prepared[node.name]
-            made = ready_layer(node.layer, shape, layer, samples, own_dtype(form), node.name)
-            if made is not None:
-                ready[node.name] = made
-    return ready
+class ReadyLayers(Mapping[str, ReadyLayer]):
+    """The layers that can be made ready, by node name; all are kept from batch to batch, but of a
+    network with many weights only the one that was asked for last."""
+
+    def __init__(self, graph: Graph, machine: Machine, samples: int) -> None:
+        self.graph, self.machine, self.samples = graph, machine, samples
+        layers = [node.layer for node in graph.mac_nodes if node.layer is not None]
+        weights = sum(layer.weight.size for layer in layers if layer.weight is not None)
+        self.keeps_all = weights <= WEIGHTS_KEPT
+        self.nodes: dict[str, Node] = {}
+        self.made: dict[str, ReadyLayer] = {}
+
+    def add(self, node: Node, prepared: PreparedLayer) -> None:
+        """Take a layer in, if it can be made ready."""
+        made = self._make(node, prepared)
+        if made is not None:
+            self.nodes[node.name] = node
+            if self.keeps_all:
+                self.made[node.name] = made
+
+    def _make(self, node: Node, prepared: PreparedLayer) -> ReadyLayer | None:
+        tensors = self.graph.tensors
+        form, shape = tensors[node.output].format, tensors[node.inputs[0]].shape
+        if node.layer is None or form is None:
+            return None
+        kind = own_dtype(form)
+        return ready_layer(node.layer, shape, prepared, self.samples, kind, node.name)
+
+    def __getitem__(self, name: str) -> ReadyLayer:
+        node = self.nodes[name]
+        if name not in self.made:
+            self.made.clear()
+            made = self._make(node, prepare_without_input(self.graph, node, self.machine))
+            assert made is not None
+            self.made[name] = made
+        return self.made[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.nodes
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.nodes)
+
+    def __len__(self) -> int:
+        return len(self.nodes)
 
 
 def operator_tables(graph: Graph, machine: Machine, samples: int) -> dict[str, Table]:

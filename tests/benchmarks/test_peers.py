@@ -379,7 +379,7 @@ NETWORKS = {
     "MobileNetV1-0.25 (VWW)": "vww_mobilenet_int8",
     "DS-CNN": "kws_dscnn_int8",
 }
-BATCH, LEDGER_BATCH = 64, 16
+BATCH, LEDGER_BATCH = 64, 64
 
 
 def litert(path, kind, codes):

@@ -76,7 +76,8 @@ def layer(channels, kernel, stride, out):
 
     rng = np.random.default_rng(channels + kernel + out)
     shape, pad = (out, kernel, kernel, channels), kernel // 2
-    w = np.clip(np.rint(rng.normal(0, 30, shape)), -127, 127).astype(np.int64)
+    w = rng.normal(0, 30, shape).astype(np.float32)
+    w = np.clip(np.rint(w, out=w), -127, 127, out=w).astype(np.int32)  # as importers have it
     return MacLayer(
         "conv_2d", w, IntFormat(8), np.full(out, 1e-3), np.zeros(out, np.int64),
         bias=rng.integers(-9999, 9999, out), stride=(stride, stride), padding=((pad, pad),) * 2,
