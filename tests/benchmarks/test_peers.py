@@ -358,19 +358,41 @@ def test_resnet_18_convolutions_beside_torch(table, in_turn, torch_alone, benchm
     assert ratio > 0
 
 
+@pytest.mark.parametrize("images", [1, 8])
 @pytest.mark.parametrize("name", ["tflite_reference", "edge_os_16x16"])
-def test_two_threads_beside_one(name, table, in_turn, monkeypatch, benchmark):
+def test_two_threads_beside_one(name, images, table, in_turn, monkeypatch, benchmark):
     layer = Convolution(56, 64, 3, 1, 64)
     words = [] if name == "tflite_reference" else [f"accumulator.bits={BITS}"]
     runs = []
     for number in ("2", "1"):
         monkeypatch.setenv("HWSIM_THREADS", number)
         runs.append(Values(layer.graph, hardware.load(name, words)))
-    two, one = (partial(values, layer.x, widen=False) for values in runs)
+    codes = np.repeat(layer.x, images, axis=0)
+    two, one = (partial(values, codes, widen=False) for values in runs)
     assert (two() == one()).all()
     way = runs[0].ways[0][1]
-    workload = "ResNet-18, a layer of 116 MMAC"
+    workload = f"ResNet-18, a layer of 116 MMAC, images: {images}"
     table.add(workload, f"{way}, two threads", "one thread (hwsim)", in_turn(two, one), goal=1.7)
+    benchmark.pedantic(two, rounds=3)
+
+
+def test_two_threads_beside_one_with_a_full_ledger(table, in_turn, monkeypatch, benchmark):
+    product = Product()
+    run = ledger_layer(product)
+
+    def by(number):
+        monkeypatch.setenv("HWSIM_THREADS", number)
+        return run()
+
+    def two():
+        return by("2")
+
+    def one():
+        return by("1")
+
+    assert (two().accumulator == one().accumulator).all()
+    name = f"full ledger, {BITS} bits, two threads"
+    table.add(product.name, name, "one thread (hwsim)", in_turn(two, one), goal=1.7)
     benchmark.pedantic(two, rounds=3)
 
 
