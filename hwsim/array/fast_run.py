@@ -87,7 +87,7 @@ class LaneRun:
         lanes, outputs = self.lanes._replace(samples=samples), samples * groups * m * n
         blocks = -(-samples * m // self.layout.width)
         many = threads() if outputs * k >= WORTH_SHARING else 1
-        share = -(-blocks // (many * self.layout.slots)) * self.layout.slots
+        share = -(-blocks // many)
         starts = range(0, blocks, max(share, 1))
         while len(self.workers) < max(len(starts), 1):
             self.workers.append(self._worker())

@@ -323,5 +323,5 @@ def test_the_number_of_threads_changes_nothing(shape, flow, monkeypatch):
         run(shape[0], *room)
         seen.append(len(run.workers))
     blocks = -(-shape[0] * shape[2] // run.layout.width)
-    most = -(-blocks // run.layout.slots)
-    assert seen == [min(number, most) for number in (1, 2, 3)] + [most]
+    shares = [-(-blocks // number) for number in (1, 2, 3, 64)]  # of one thread at most
+    assert seen == [-(-blocks // share) for share in shares]
