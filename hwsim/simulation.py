@@ -15,6 +15,7 @@ from hwsim.analysis.measured import measure
 from hwsim.analysis.static import static_ladders
 from hwsim.analysis.summary import SCHEMA, Evidence, real_values, summarize
 from hwsim.array.gemm import Ints
+from hwsim.array.overrides import check_names
 from hwsim.array.specification import Machine
 from hwsim.errors import UnsupportedError
 from hwsim.importers import hardware as hardware_files
@@ -200,6 +201,7 @@ def simulate(
     graph, data = graph_and_data(model, inputs)
     if isinstance(machine, str):
         machine = load_hardware(machine)
+    check_names(machine, [node.name for node in graph.mac_nodes])
     name, choice = graph.inputs[0], trace_choice or TraceChoice()
     check_choice(trace, choice, graph, machine, len(data.X))
     check_labels(graph, data)
@@ -255,6 +257,7 @@ def bounds(
     graph = model.graph if isinstance(model, Model) else model
     if isinstance(machine, str):
         machine = load_hardware(machine)
+    check_names(machine, [node.name for node in graph.mac_nodes])
     if data is None:
         return static_ladders(graph, machine)
     run = network_run.run(graph, machine, {graph.inputs[0]: data.X})

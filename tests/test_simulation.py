@@ -257,3 +257,11 @@ def test_errors_by_cause_are_those_of_the_run(digits):
     assert result.summary["changes"] == [change.to_dict() for change in changes]
     assert result.summary["changes"][0]["change"] == "accumulator"
     validate_summary(json.loads(json.dumps(result.summary)))
+
+
+@pytest.mark.parametrize("function", [simulate, bounds])
+def test_an_override_of_no_layer_is_refused(function, digits):
+    machine = load_hardware("edge_ws_16x16")
+    named = machine.model_copy(update={"overrides": [{"match": "conv9", "accumulator.bits": 20}]})
+    with pytest.raises(HwsimError, match=r"overrides\[0\].match = conv9: must be a layer"):
+        function(digits[0], named, *digits[1:][: function is simulate])

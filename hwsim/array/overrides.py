@@ -86,6 +86,17 @@ def unmatched(machine: Machine, names: Collection[str]) -> Iterator[tuple[str, s
         yield field, glob
 
 
+def check_names(machine: Machine, names: Collection[str]) -> None:
+    """Refuse an override for the name of a layer that is not among these.
+
+    Raises
+    ------
+    ConfigError
+    """
+    for _ in unmatched(machine, names):
+        pass
+
+
 def for_layer(machine: Machine, layer: LayerFacts) -> Machine:
     """The machine as ``layer`` sees it: first matching override applied, validated again.
 
