@@ -17,6 +17,8 @@ from hwsim.array.vector.instructions import CHOSEN
 
 TABLE = Path(__file__).parents[2] / "reports" / "benchmarks.md"
 PLAIN = 0.35  # of every ratio, with less than 512-bit vectors
+SHARE = 1.0 if exact.HAS_VNNI else PLAIN
+BUSY = 0.6  # of a goal: what a busy machine still shows
 
 
 @dataclass

@@ -4,7 +4,7 @@ import time
 
 import numpy as np
 import pytest
-from benchmarks.test_peers import ledger_layer
+from benchmarks.products import ledger_layer
 from benchmarks.workloads import Product
 
 from hwsim.importers import hardware, model

@@ -1,0 +1,158 @@
+"""Products, and what runs them: the fast paths of hwsim, and loops that others write."""
+
+import ctypes
+
+import numpy as np
+from numba import njit
+
+from hwsim.array import fast
+from hwsim.array.dataflow import Schedule
+from hwsim.array.exact_sums import TILES, exact_sums, lanes_of, lay_blocks
+from hwsim.array.gemm import Datapath, Register
+from hwsim.array.saturating_sums import lay_steps, saturating_sums
+from hwsim.array.specification import ArraySpec
+from hwsim.network.values_saturating import form_of
+
+BITS = 20
+LO, HI = -(1 << BITS - 1), (1 << BITS - 1) - 1
+
+C_KERNEL = """
+#include <stdint.h>
+void exact(const uint8_t *a, const int8_t *w, int32_t *out, int m, int k, int n) {
+  for (int i = 0; i < m; i++) {
+    int32_t *row = out + (long)i * n;
+    for (int j = 0; j < n; j++) row[j] = 0;
+    for (int t = 0; t < k; t++) {
+      int32_t x = a[(long)i * k + t];
+      for (int j = 0; j < n; j++) row[j] += x * w[(long)t * n + j];
+    }
+  }
+}
+void full(const uint8_t *a, const int8_t *w, int32_t *out, int32_t *events, int32_t *least,
+          int32_t *largest, int32_t lo, int32_t hi, int m, int k, int n) {
+  for (int i = 0; i < m; i++)
+    for (int j0 = 0; j0 < n; j0 += 16) {
+      int32_t s[16] = {0}, c[16] = {0}, p[16] = {0}, q[16] = {0};
+      for (int t = 0; t < k; t++) {
+        int32_t x = a[(long)i * k + t];
+        for (int j = 0; j < 16; j++) {
+          int32_t v = s[j] + x * w[(long)t * n + j0 + j];
+          p[j] = v < p[j] ? v : p[j];
+          q[j] = v > q[j] ? v : q[j];
+          int32_t kept = v < lo ? lo : v > hi ? hi : v;
+          c[j] += kept != v;
+          s[j] = kept;
+        }
+      }
+      for (int j = 0; j < 16; j++) {
+        long at = (long)i * n + j0 + j;
+        out[at] = s[j]; events[at] = c[j]; least[at] = p[j]; largest[at] = q[j];
+      }
+    }
+}
+"""
+
+
+def pointer(array):
+    return array.ctypes.data_as(ctypes.c_void_p)
+
+
+class ExactProduct:
+    """The exact path on one product, laid out once, as a layer's weights are."""
+
+    def __init__(self, product):
+        self.a, self.w = product.operands()
+        m, k, n = product.m, product.k, product.n
+        lanes = lanes_of(n)
+        self.blocks = lay_blocks(self.w[None].astype(np.int64), lanes)
+        tile = TILES[lanes]
+        rows = -(-m // tile) * tile
+        self.places = np.minimum(np.arange(rows), m - 1) * k
+        self.start = np.zeros((len(self.blocks), lanes), np.int32)
+        self.out = np.empty((rows, len(self.blocks), lanes), np.int32)
+        self.codes = np.concatenate([self.a.ravel(), np.zeros(64, np.uint8)])
+
+    def __call__(self):
+        exact_sums(self.codes, self.places, 0, self.blocks, self.start, self.out)
+        return self.out
+
+
+class SaturatingProduct:
+    """The same product in one register that saturates at each addition, codes not yet made."""
+
+    def __init__(self, product, bits):
+        self.a, self.w = product.operands()
+        m, k, n = product.m, product.k, product.n
+        w, lo, hi = self.w.astype(np.int64), -(1 << bits - 1), (1 << bits - 1) - 1
+        form = form_of((0, 255), w, (lo, hi), n)
+        self.w_laid = lay_steps(w << form.weight_shift, form.lanes, form.halves)
+        self.register = (lo, hi, form.weight_shift + form.code_shift)
+        self.places = np.minimum(np.arange(-(-m // form.tile) * form.tile), m - 1) * k
+        self.taps = np.arange(k)
+        self.nothing = np.zeros((len(self.w_laid), form.lanes), np.int32)
+        self.out = np.empty((len(self.places), *self.nothing.shape), np.int32)
+        codes = self.a.astype(np.int16).ravel() << form.code_shift
+        self.codes = np.append(codes, np.zeros(4, np.int16))
+        self.add = saturating_sums(form.form, form.vectors)
+        self.shape = m, n
+
+    def __call__(self):
+        self.add(
+            self.codes, self.places, self.taps, self.w_laid, self.nothing, self.nothing,
+            self.register, self.out,
+        )  # fmt: skip
+        return self.out.reshape(len(self.places), -1)[: self.shape[0], : self.shape[1]]
+
+
+@njit
+def textbook(a, w, lo, hi, out, events, least, largest):
+    """What one writes first: three loops, saturating, with all figures of each output."""
+    for i in range(a.shape[0]):
+        for j in range(w.shape[1]):
+            total, count, low, high = 0, 0, 0, 0
+            for k in range(a.shape[1]):
+                v = total + a[i, k] * w[k, j]
+                low, high = min(low, v), max(high, v)
+                total = min(max(v, lo), hi)
+                count += total != v
+            out[i, j], events[i, j], least[i, j], largest[i, j] = total, count, low, high
+
+
+def numpy_loop(a, w, lo=LO, hi=HI):
+    """All outputs side by side, K one after the other, with the same figures."""
+    acc = np.zeros((a.shape[0], w.shape[1]), np.int32)
+    events, least, largest = np.zeros_like(acc), np.zeros_like(acc), np.zeros_like(acc)
+    for k in range(a.shape[1]):
+        v = acc + a[:, k, None] * w[k]
+        np.minimum(least, v, out=least)
+        np.maximum(largest, v, out=largest)
+        acc = np.clip(v, lo, hi)
+        events += acc != v
+    return acc, events, least, largest
+
+
+def torch_loop(torch, a, w, lo=LO, hi=HI):
+    """The same in PyTorch, as research code does it."""
+    acc = torch.zeros((a.shape[0], w.shape[1]), dtype=torch.int32)
+    events, least, largest = (torch.zeros_like(acc) for _ in range(3))
+    for k in range(a.shape[1]):
+        v = acc + a[:, k, None] * w[k]
+        least, largest = torch.minimum(least, v), torch.maximum(largest, v)
+        acc = v.clamp(lo, hi)
+        events += acc != v
+    return acc, events, least, largest
+
+
+def ledger_layer(product):
+    """The fast engine with its full ledger, one saturating register."""
+    a, w = product.operands()
+    spec = ArraySpec(dataflow="output_stationary", rows=16, cols=16, k_order=["ky", "kx", "ic"])
+    schedule = Schedule(spec, 1, product.m, product.k, product.n)
+    laid = np.ascontiguousarray(a.T.astype(np.int32)).T[None, None]
+    datapath = Datapath(
+        a=laid, w=w[None].astype(np.int32), preload=None, row_sum=None,
+        w_zero_point=np.zeros((1, product.n), np.int64), last=None, drop_bits=0,
+        product_rounding=0, chain=(), accumulator=Register(BITS, LO, HI, 1, 0),
+        check_final=False, reach=(255, 127),
+    )  # fmt: skip
+    return lambda: fast.execute(datapath, schedule)
