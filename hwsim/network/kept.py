@@ -99,6 +99,21 @@ class KeptCodes(Mapping[str, Ints]):
         return len(self._own)
 
 
+def narrowed(codes: NDArray[Any], tensor: Tensor) -> NDArray[Any]:
+    """Codes in the type of their tensor's format, where that holds them.
+
+    >>> narrowed(np.array([-128, 127]), Tensor("y", (2,), IntFormat(8))).dtype
+    dtype('int8')
+    """
+    if tensor.format is None:
+        return codes
+    kind = own_dtype(tensor.format)
+    if codes.dtype == kind:
+        return codes
+    narrow = codes.astype(kind)
+    return narrow if np.array_equal(narrow, codes) else codes
+
+
 def widened(codes: NDArray[Any]) -> Ints:
     """Integers as int64; real values as they are."""
     return codes if codes.dtype.kind == "f" else codes.astype(np.int64)

@@ -22,14 +22,13 @@ from hwsim.array.specification import Machine
 from hwsim.mapping.run import LayerLedger
 from hwsim.network.beside import is_beside, run_beside
 from hwsim.network.graph import Graph, Node
-from hwsim.network.kept import KeptCodes
+from hwsim.network.kept import KeptCodes, narrowed
 from hwsim.network.layers import layer_memory, prepare_without_input, refuse_float
 from hwsim.network.steps import (
     Batch,
     Part,
     ReadyLayers,
     Ways,
-    narrowed,
     operator_tables,
     run_node,
 )

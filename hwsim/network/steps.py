@@ -21,8 +21,8 @@ from hwsim.mapping.prepare import PreparedLayer
 from hwsim.mapping.ready import ReadyLayer, ready_layer
 from hwsim.mapping.run import LayerLedger, run_layer
 from hwsim.network.beside import is_beside, run_beside
-from hwsim.network.graph import Graph, Node, Tensor
-from hwsim.network.kept import own_dtype, widened
+from hwsim.network.graph import Graph, Node
+from hwsim.network.kept import narrowed, own_dtype, widened
 from hwsim.network.layers import (
     codes_of,
     layer_facts,
@@ -136,22 +136,6 @@ def operator_tables(graph: Graph, machine: Machine, samples: int) -> dict[str, T
             if table is not None:
                 tables[node.name] = table
     return tables
-
-
-def narrowed(codes: NDArray[Any], tensor: Tensor) -> NDArray[Any]:
-    """Codes in the type of their tensor's format, where that holds them.
-
-    >>> from hwsim.arith.formats import IntFormat
-    >>> narrowed(np.array([-128, 127]), Tensor("y", (2,), IntFormat(8))).dtype
-    dtype('int8')
-    """
-    if tensor.format is None:
-        return codes
-    kind = own_dtype(tensor.format)
-    if codes.dtype == kind:
-        return codes
-    narrow = codes.astype(kind)
-    return narrow if np.array_equal(narrow, codes) else codes
 
 
 def run_node(ways: Ways, node: Node, batch: Batch) -> list[Part]:

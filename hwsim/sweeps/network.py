@@ -14,8 +14,8 @@ from hwsim.array.specification import Machine
 from hwsim.mapping.prepare import PreparedLayer
 from hwsim.mapping.run import LayerLedger
 from hwsim.network.beside import is_beside, run_beside
-from hwsim.network.graph import Graph, Node, Tensor
-from hwsim.network.kept import own_dtype, widened
+from hwsim.network.graph import Graph, Node
+from hwsim.network.kept import narrowed, widened
 from hwsim.network.layers import codes_of, layer_output
 from hwsim.network.run import LayerResult, NetworkRun
 from hwsim.sweeps import layer as layers
@@ -87,11 +87,6 @@ class ExactRun:
         if key not in self.observed:
             self.observed[key] = layers.observe(self.graph, node, layer, self.inputs(node))[1]
         return self.observed[key]
-
-
-def narrowed(codes: NDArray[Any], tensor: Tensor) -> NDArray[Any]:
-    """Codes in the smallest type of their format; real values as they are."""
-    return codes if tensor.format is None else codes.astype(own_dtype(tensor.format))
 
 
 def order_of(layer: PreparedLayer) -> Order:
