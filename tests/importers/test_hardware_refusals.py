@@ -110,8 +110,8 @@ def test_width_is_a_plain_integer_in_range(write, written, shown):
         (
             "rows: 4",
             "row: 4\n  rows: 4",
-            "4: array.row = 4: unknown word, must be one of dataflow, rows, cols, k_order;"
-            " perhaps rows",
+            "4: array.row = 4: unknown word, must be one of dataflow, rows, cols, k_order,"
+            " group_packing; perhaps rows",
         ),
         (
             "k_order: [ky, kx, ic]",

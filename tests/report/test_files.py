@@ -25,7 +25,7 @@ def no_space(*_args, **_kwargs):
     raise OSError(28, "No space left on device")
 
 
-@pytest.mark.parametrize("function", [(os, "replace"), (Path, "write_bytes"), (Path, "mkdir")])
+@pytest.mark.parametrize("function", [(os, "replace"), (Path, "open"), (Path, "mkdir")])
 def test_full_disk_leaves_nothing_and_says_one_line(tmp_path, monkeypatch, function):
     stop_rendering(monkeypatch)
     with monkeypatch.context() as patch:

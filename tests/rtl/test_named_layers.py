@@ -7,27 +7,24 @@ from rtl.lockstep import Case, run_cases
 
 import hwsim
 from hwsim.importers import hardware
-from hwsim.mapping import run as layer_run
-from hwsim.network import run as network_run
 from hwsim.rtl.machine import layer_parameters
 from hwsim.vectors.case import layer_case
 
 
-def cases_of(name, words, monkeypatch):
-    """One case a layer of the network, on the first image."""
-    found, prepare = [], layer_run.prepare
+def case_of(graph, machine, image, node):
+    """A layer on one image, and the clocks of it."""
+    case = layer_case(graph, machine, image, node)
+    (run,) = case.runs
+    values = layer_parameters(case.machine, case.requantizer)
+    one = Case(node.name, values, run.datapath, run.schedule, case.requantizer)
+    return one, run.schedule.cycles
 
-    def spy(gemm, side, resolved, where):
-        layer = prepare(gemm, side, resolved, where)
-        values = layer_parameters(resolved, layer.requantizer)
-        found.append(Case(where, values, layer.datapath, layer.schedule, layer.requantizer))
-        return layer
 
-    monkeypatch.setattr(layer_run, "prepare", spy)
-    model = hwsim.load_model("digits")
-    inputs = {model.graph.inputs[0]: model.data.X[:1]}
-    network_run.run(model.graph, hardware.load(name, words), inputs)
-    return found
+def cases_of(name, words):
+    """One case a layer of `digits`, on the first image."""
+    model, machine = hwsim.load_model("digits"), hardware.load(name, words)
+    image = model.data.X[:1]
+    return [case_of(model.graph, machine, image, node)[0] for node in model.graph.mac_nodes]
 
 
 @pytest.mark.slow
@@ -40,16 +37,16 @@ def cases_of(name, words, monkeypatch):
         ("dot_product_64x16", ["chain.bits=18"]),
     ],
 )
-def test_every_layer_of_digits_runs_in_lockstep(name, words, monkeypatch, tmp_path):
+def test_every_layer_of_digits_runs_in_lockstep(name, words, tmp_path):
     words = [*words, "array.rows=4", "array.cols=4"]
-    cases = cases_of(name, words, monkeypatch)
+    cases = cases_of(name, words)
     assert [case.name for case in cases] == ["conv1", "dw2", "pw3", "conv4", "fc6"]
     assert run_cases("icarus", cases, tmp_path) is None
 
 
 @pytest.mark.slow
-def test_a_layer_runs_in_lockstep_on_the_whole_array(monkeypatch, tmp_path):
-    cases = cases_of("edge_ws_16x16", [], monkeypatch)[:1]
+def test_a_layer_runs_in_lockstep_on_the_whole_array(tmp_path):
+    cases = cases_of("edge_ws_16x16", [])[:1]
     assert run_cases("verilator", cases, tmp_path) is None
 
 
@@ -80,9 +77,6 @@ def test_a_layer_of_a_network_runs_in_lockstep_on_the_whole_array(
     graph = hwsim.load_model(str(shared / "data" / "models" / f"{model}.tflite")).graph
     node = next(node for node in graph.nodes if node.name == layer)
     machine = hardware.load("edge_ws_16x16", words)
-    case = layer_case(graph, machine, image(shared / "data" / "data"), node)
-    (run,) = case.runs
-    assert run.schedule.cycles == cycles
-    values = layer_parameters(case.machine, case.requantizer)
-    one = Case(layer, values, run.datapath, run.schedule, case.requantizer)
+    one, clocks = case_of(graph, machine, image(shared / "data" / "data"), node)
+    assert clocks == cycles
     assert run_cases("verilator", [one], tmp_path) is None
