@@ -14,6 +14,7 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from importlib import import_module
 from typing import Any
 
+from hwsim.array.threads import NAME as THREADS
 from hwsim.errors import ConfigError, HwsimError, UnsupportedError
 from hwsim.sweeps.results import Record
 from hwsim.sweeps.work import Sweeper, Work
@@ -81,7 +82,9 @@ def _local(work: Work, numbers: list[int], processes: int) -> Iterator[tuple[int
 
 
 def _begin(work: Work) -> None:
-    """A process of this machine takes up its work, and ends with the one that started it."""
+    """A process of this machine takes up its work, alone on its processor, and ends with the one
+    that started it."""
+    os.environ[THREADS] = "1"
     threading.Thread(target=_follow, daemon=True).start()
     _sweepers[LOCAL] = Sweeper(work)
 
