@@ -14,6 +14,7 @@ from hwsim._jit import kernel, overload
 from hwsim.arith.overflow import Overflow, fit, wrap
 from hwsim.array.gemm import Ints
 from hwsim.array.vector import exact
+from hwsim.array.vector.instructions import CHOSEN
 
 WRAP = int(Overflow.WRAP)
 FOUR = 4  # bytes of one step
@@ -32,30 +33,35 @@ def add_exact(x, places, jump, w, start, out):  # type: ignore[no-untyped-def]
     blocks, runs, steps, _ = w.shape
     for p in range(places.size):
         for b in range(blocks):
-            for n in range(start.shape[1]):
-                total = np.int64(start[b, n])
-                for r in range(runs):
-                    for step in range(steps):
-                        at = places[p] + r * jump + FOUR * step
-                        for i in range(FOUR):
-                            total += np.int64(x[at + i]) * np.int64(w[b, r, step, FOUR * n + i])
-                out[p, b, n] = total
+            row = out[p, b]
+            row[:] = start[b]
+            for r in range(runs):
+                for step in range(steps):
+                    at = places[p] + r * jump + FOUR * step
+                    x0, x1 = np.int32(x[at]), np.int32(x[at + 1])
+                    x2, x3 = np.int32(x[at + 2]), np.int32(x[at + 3])
+                    words = w[b, r, step]
+                    for n in range(row.size):
+                        i = FOUR * n
+                        low = np.int32(x0 * words[i]) + np.int32(x1 * words[i + 1])
+                        high = np.int32(x2 * words[i + 2]) + np.int32(x3 * words[i + 3])
+                        row[n] += np.int32(low + high)
 
 
 @overload(add_exact)
 def _add_exact(x, places, jump, w, start, out):  # type: ignore[no-untyped-def]
     """Vector code where the processor has it."""
-    if not exact.HAS_VNNI:
+    if CHOSEN is None:
         return add_exact
 
     def in_vectors(x, places, jump, w, start, out):  # type: ignore[no-untyped-def]
         lanes = start.shape[1]
         if lanes == exact.LANES:
-            exact.one_vector(x, places, jump, w, start, out)
+            exact.one_block(x, places, jump, w, start, out)
         elif lanes == 2 * exact.LANES:
-            exact.two_vectors(x, places, jump, w, start, out)
+            exact.two_blocks(x, places, jump, w, start, out)
         else:
-            exact.four_vectors(x, places, jump, w, start, out)
+            exact.four_blocks(x, places, jump, w, start, out)
 
     return in_vectors
 
