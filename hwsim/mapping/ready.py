@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hwsim.array import datapath as datapaths
+from hwsim.array.fast_lanes import ACC, LINK
 from hwsim.array.fast_layout import lane_layout
 from hwsim.array.fast_run import Happened, LaneRun, first_places
 from hwsim.array.fast_tally import register_ledgers
@@ -154,6 +155,12 @@ class Batch:
 
     def _places(self, start: int, samples: int, found: Happened) -> None:
         """The first event of each register, where there was none before."""
+        outputs = samples * int(np.prod(self.ready.columns))
+        happened = found.first[[LINK, ACC]] < outputs
+        if all(
+            known is not None or not new for known, new in zip(self.places, happened, strict=False)
+        ):
+            return
 
         def alone(s: int) -> tuple[Datapath, int]:
             ready, at = self.ready, start + s

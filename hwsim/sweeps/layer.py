@@ -7,6 +7,7 @@ of this point: nothing can have happened, and what the exact run found holds. Th
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
 from typing import Any
@@ -21,8 +22,10 @@ from hwsim.array.gemm import Ints
 from hwsim.array.ledger import Place
 from hwsim.array.requantizer_stages import Requantized
 from hwsim.mapping.prepare import PreparedLayer
+from hwsim.mapping.ready import LayerPass, ready_layer
 from hwsim.mapping.run import LayerLedger, LayerRun, finish, run_layer
 from hwsim.network.graph import Graph, Node
+from hwsim.network.kept import own_dtype
 from hwsim.network.layers import layer_gemms, layer_output, output_side
 from hwsim.network.run import batch_size
 from hwsim.sweeps.observed import Flags, Observed
@@ -138,11 +141,18 @@ def _first_requant(layer: PreparedLayer, outputs: Outputs, samples: Flags) -> Pl
 
 def run_samples(
     graph: Graph, node: Node, layer: PreparedLayer, inputs: list[Codes], samples: Ints
-) -> tuple[list[LayerRun], LayerLedger]:
+) -> tuple[Sequence[LayerRun | LayerPass], LayerLedger]:
     """Some samples store by store, batch after batch, and their ledger.
 
     ``samples`` : indices, ascending.
     """
+    form = graph.tensors[node.output].format
+    if node.layer is not None and form is not None:
+        shape, kind = graph.tensors[node.inputs[0]].shape, own_dtype(form)
+        ready = ready_layer(node.layer, shape, layer, len(samples), kind, node.name)
+        if ready is not None:
+            done = ready(inputs[0][samples], trap=False)
+            return [done], placed(done.ledger, samples)
     runs: list[LayerRun] = []
     ledgers: list[LayerLedger] = []
     for batch in batches(graph, len(samples)):
