@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import _thread
 import errno
 import json
 import os
 import signal
 import sys
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from enum import StrEnum
@@ -19,6 +21,7 @@ from hwsim.errors import HwsimError
 
 INTERRUPTED = 128 + signal.SIGINT
 ARGUMENTS = "hwsim.arguments"  # where a context keeps the words of the command line
+AGAIN = 0.1  # seconds after which a lost interrupt is raised once more
 BARE = {"--causes": "32"}  # options that may stand without their number, and what it is then
 Progress = Callable[[int, int, str], None]
 _interrupts: list[int] = []
@@ -77,14 +80,23 @@ def with_values(arguments: Sequence[str]) -> list[str]:
 
 
 def watch_interrupts() -> None:
-    """Remember that the user interrupted: an exception in a callback of the compiler is lost."""
+    """See that an interrupt ends the command, with one line.
+
+    An exception in a callback of the compiler or in a finalizer is lost: an interrupt that struck
+    there is raised once more a moment later. What was half-made then may complain when Python
+    takes it apart: after an interrupt nobody asks.
+    """
 
     def interrupt(number: int, _frame: Any) -> None:
         _interrupts.append(number)
         raise KeyboardInterrupt
 
     def lost(unraisable: Any) -> None:
-        if not issubclass(unraisable.exc_type, KeyboardInterrupt):
+        if issubclass(unraisable.exc_type, KeyboardInterrupt):
+            again = threading.Timer(AGAIN, _thread.interrupt_main)
+            again.daemon = True
+            again.start()
+        elif not _interrupts:
             sys.__unraisablehook__(unraisable)
 
     signal.signal(signal.SIGINT, interrupt)

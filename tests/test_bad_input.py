@@ -184,3 +184,39 @@ def test_interrupted_run_is_one_line_and_leaves_nothing(seconds, tmp_path):
     stdout, stderr = process.communicate(timeout=300)
     assert (process.returncode, stdout, stderr) == (130, "", "interrupted\n")
     assert list(tmp_path.iterdir()) == []
+
+
+LOSES_AN_INTERRUPT = """
+import os, signal, sys, time
+import typer
+from hwsim.cli_console import one_line_errors, watch_interrupts
+
+class StruckWhileTakenApart:
+    def __del__(self):
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(0.01)  # where the exception is raised, and lost
+
+class HalfMade:
+    def __del__(self):
+        raise AttributeError("half-made")
+
+watch_interrupts()
+HalfMade()  # a defect: told
+try:
+    with one_line_errors():
+        StruckWhileTakenApart()
+        HalfMade()  # after an interrupt: not told
+        while True:
+            pass
+except typer.Exit as end:
+    sys.exit(end.exit_code)
+"""
+
+
+def test_lost_interrupt_strikes_again_and_silences_what_is_half_made():
+    ended = subprocess.run(
+        [sys.executable, "-c", LOSES_AN_INTERRUPT], capture_output=True, text=True, timeout=50
+    )
+    assert ended.returncode == 130
+    assert ended.stderr.count("AttributeError: half-made") == 1
+    assert ended.stderr.endswith("\ninterrupted\n")
