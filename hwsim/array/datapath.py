@@ -152,6 +152,7 @@ def build(gemm: Gemm, machine: Machine, where: str) -> tuple[Datapath, Bias]:
             accumulator=register(machine.accumulator),
             check_final=machine.accumulator.check == "final",
             reach=(max(map(abs, a_range)), max(map(abs, w_range))),
+            a_least=a_range[0],
         ),
         stored,
     )

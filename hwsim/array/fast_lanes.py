@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from hwsim.array.fast_runs import Runs
 from hwsim.array.gemm import Ints
 
 ADDING, CHAIN, FINAL = range(3)  # rows of `Lanes.registers`
@@ -27,7 +28,7 @@ class Lanes(NamedTuple):
     pixel, step : int64 ndarrays of shapes (M,) and (K,)
     w : ndarray of shape (G, parts, K, words, R)
         Weights; where lanes are laid out in pairs, the three words of
-        `hwsim.array.vector.kernels`.
+        `hwsim.array.vector.kernels`. Where ``by_runs``, none until a tile is run store by store.
     samples, pixels, channels : int
         S, M, N.
     start : ndarray of shape (G, parts, R)
@@ -43,6 +44,10 @@ class Lanes(NamedTuple):
         1: every fold is added in the chain, and its sum to the accumulator. 0: there is no chain.
     final : int
         1: the accumulator is checked at its last store only.
+    by_runs : int
+        1: exact sums are added in runs (`hwsim.array.fast_runs`). 0: step by step.
+    runs : `hwsim.array.fast_runs.Runs`
+        Weights of shape (G, parts * R) channels; none where not ``by_runs``.
     """
 
     codes: Ints
@@ -60,26 +65,34 @@ class Lanes(NamedTuple):
     fold: int
     chained: int
     final: int
+    by_runs: int
+    runs: Runs
 
 
 class Scratch(NamedTuple):
-    """Memory of the tiles at work.
+    """Memory of the tiles at work: of one tile, or, by runs, of one for every block.
 
     Attributes
     ----------
     panels : ndarray of shape (blocks at once, K, B)
         Activations of some blocks, of one group.
+    quads : uint8 ndarray of shape (quads, blocks at once * B, 4)
+        The same for runs.
+    packed : int64 ndarray of shape (blocks at once,)
+        Whether ``panels`` holds a block's activations, where ``quads`` do.
     lengths : int64 ndarray of shape (blocks at once,)
         Lanes in use; the others are 0 throughout.
     places : int64 ndarray of shape (blocks at once, 2, B)
         Of each lane in use: where its first step lies in ``codes``; its first channel's output.
     used : ndarray of shape (blocks at once, B)
         1 in lanes in use, else 0.
-    addend, total : ndarrays of shape (R, B)
-        What is stored next; the accumulator's exact sum.
-    spans : ndarray of shape (3, 2, R, B)
+    addend : ndarray of shape (R, B)
+        What is stored next.
+    total : ndarray of shape (tiles, R, B)
+        The accumulator's exact sum.
+    spans : ndarray of shape (tiles, 3, 2, R, B)
         Extremes of the exact sums of accumulator, chain and folds.
-    ends : ndarray of shape (F, R, B)
+    ends : ndarray of shape (tiles, F, R, B)
         Exact sums of folds.
     kept : ndarray of shape (2, 2, R, B)
         What accumulator and chain keep, and whether a store lost something.
@@ -95,6 +108,8 @@ class Scratch(NamedTuple):
     """
 
     panels: Ints
+    quads: NDArray[np.uint8]
+    packed: Ints
     lengths: Ints
     places: Ints
     used: Ints

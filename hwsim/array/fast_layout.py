@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
@@ -12,18 +12,19 @@ from hwsim._jit import kernel
 from hwsim.arith.overflow import Overflow
 from hwsim.array.dataflow import Schedule
 from hwsim.array.fast_lanes import Lanes, Scratch
+from hwsim.array.fast_runs import QUAD, Runs, fits, in_runs, room
 from hwsim.array.fast_source import Source, of_rows
 from hwsim.array.fast_tally import FAR, Tally, with_level_range
 from hwsim.array.gemm import Datapath, Ints
 from hwsim.array.stepwise import HI, LO, OVERFLOW, WRAP_BITS, register_table
 from hwsim.array.vector.instructions import CHOSEN
+from hwsim.array.vector.runs import BLOCKS, HAS_RUNS
 
 SATURATING = {int(Overflow.SATURATE), int(Overflow.SATURATE_SYMMETRIC), int(Overflow.TRAP)}
 WRAP = int(Overflow.WRAP)
 INT32_REACH = 1 << 30  # below: values, and their distance from a register's lo, stay in int32
 INT16_REACH = (1 << 15) - 1
 ROW, ROW_STEP = 512, 64  # lanes of a row in plain kernels, at most, and what they are a multiple of
-BLOCKS = 4  # of lanes in pairs, at work at once: what a part of the weights is read for
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,6 +44,8 @@ class Layout:
     fold : int
         Reduction steps of one fold; all of them where there is no chain.
     chained : int
+    by_runs : bool
+        Exact sums are added in runs (`hwsim.array.fast_runs`).
     shape : tuple of int
         S, G, M, K, N.
     """
@@ -54,6 +57,7 @@ class Layout:
     registers: Ints
     fold: int
     chained: int
+    by_runs: bool
     shape: tuple[int, int, int, int, int]
 
     @property
@@ -73,7 +77,7 @@ class Layout:
 
     @property
     def slots(self) -> int:
-        """Blocks at work at once."""
+        """Blocks at work at once: what a part of the weights is read for."""
         return BLOCKS if self.pairs else 1
 
     def in_parts(self, values: NDArray[np.signedinteger]) -> Ints:
@@ -96,15 +100,12 @@ class Layout:
         start = np.zeros((groups, self.parts, self.rows), self.dtype)
         if datapath.preload is not None:
             start = self.in_parts(datapath.preload)
-        words = 3 if self.pairs else 1
-        w = np.empty((groups, self.parts, k, words, self.rows), self.dtype)
-        lay_weights(np.ascontiguousarray(datapath.w), w)
         return Lanes(
             codes=source.codes,
             strides=source.strides,
             pixel=source.pixel,
             step=source.step,
-            w=w,
+            w=self.weights(datapath, 0 if self.by_runs else k),
             samples=samples,
             pixels=m,
             channels=n,
@@ -115,7 +116,22 @@ class Layout:
             fold=self.fold,
             chained=self.chained,
             final=int(datapath.check_final),
+            by_runs=int(self.by_runs),
+            runs=self.runs(datapath.w),
         )
+
+    def runs(self, w: NDArray[np.signedinteger]) -> Runs:
+        """`Lanes.runs`."""
+        if not self.by_runs:
+            return room((self.shape[1], 0, 1), 0)
+        return in_runs(w, self.parts * self.rows, self.fold)
+
+    def weights(self, datapath: Datapath, steps: int) -> Ints:
+        """`Lanes.w`, of the first so many steps."""
+        shape = (self.shape[1], self.parts, steps, 3 if self.pairs else 1, self.rows)
+        w = np.empty(shape, self.dtype)
+        lay_weights(np.ascontiguousarray(datapath.w), w)
+        return w
 
     def scratch(self) -> Scratch:
         """Memory of the tiles at work."""
@@ -123,17 +139,21 @@ class Layout:
         limits = np.empty((4, self.shape[1], self.parts, 2, self.rows), np.int64)
         limits[:, :, :, LO], limits[:, :, :, HI] = FAR, -FAR
         folds = -(-k // self.fold) * self.chained
-        tiles = aligned((12 + folds, *tile), self.dtype)
+        tiles = aligned((5, *tile), self.dtype)
+        own = slots if self.by_runs else 1
+        quads = -(-k // QUAD) if self.by_runs else 0
         return Scratch(
             panels=aligned((slots, k, self.width), np.int16 if self.pairs else self.dtype),
+            quads=aligned((quads, slots * self.width, QUAD), np.uint8),
+            packed=np.zeros(slots, np.int64),
             lengths=np.zeros(slots, np.int64),
             places=np.zeros((slots, 2, self.width), np.int64),
             used=aligned((slots, self.width), self.dtype),
             addend=tiles[0],
-            total=tiles[1],
-            spans=tiles[2:8].reshape(3, 2, *tile),
-            ends=tiles[12:],
-            kept=tiles[8:12].reshape(2, 2, *tile),
+            total=aligned((own, *tile), self.dtype),
+            spans=aligned((own, 3, 2, *tile), self.dtype),
+            ends=aligned((own, folds, *tile), self.dtype),
+            kept=tiles[1:].reshape(2, 2, *tile),
             events=np.zeros((2, self.rows), np.int64),
             classes=np.zeros((2, self.rows), np.int64),
             limits=limits,
@@ -233,7 +253,7 @@ def lane_layout(
     pairs = CHOSEN if narrow and max(operand_reach(datapath)) <= INT16_REACH else None
     rows_of_lanes = -(-samples * m // ROW)
     even = -(-samples * m // max(rows_of_lanes, 1))  # an even share of all outputs
-    return Layout(
+    layout = Layout(
         dtype=np.dtype(np.int32 if narrow else np.int64),
         pairs=pairs is not None,
         rows=pairs.channels if pairs else 1,
@@ -241,5 +261,8 @@ def lane_layout(
         registers=registers,
         fold=schedule.k_tile if datapath.chain else max(k, 1),
         chained=int(bool(datapath.chain)),
+        by_runs=False,
         shape=(samples, groups, m, k, n),
     )
+    by_runs = HAS_RUNS and layout.pairs and layout.blocks > BLOCKS // 2 and fits(datapath)
+    return replace(layout, by_runs=by_runs)

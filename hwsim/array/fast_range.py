@@ -89,7 +89,7 @@ def _collect_in_lanes(layout: Layout, datapath: Datapath, exact: Ints, ends: Int
 def collect_tiles(lanes, scratch, blocks, exact, ends):  # type: ignore[no-untyped-def]
     """Every tile without limits; ``exact``, ``ends`` : of `Sums`, outputs in one axis."""
     groups, parts = lanes.start.shape[0], lanes.start.shape[1]
-    at_once, rows = len(scratch.panels), scratch.total.shape[0]
+    at_once, rows = len(scratch.panels), scratch.total.shape[1]
     for block in range(0, blocks, at_once):
         for g in range(groups):
             slots = min(at_once, blocks - block)
@@ -99,10 +99,11 @@ def collect_tiles(lanes, scratch, blocks, exact, ends):  # type: ignore[no-untyp
                 c, slot = tile // slots, tile % slots
                 range_tile(lanes, scratch, slot, block + slot, g, c)
                 places = scratch.places[slot, OUTPUT, : scratch.lengths[slot]]
-                panel, first, spans = scratch.panels[slot], c * rows, scratch.spans
+                panel, first, own = scratch.panels[slot], c * rows, slot * lanes.by_runs
+                spans = scratch.spans[own]
                 most = min(rows, lanes.channels - first)
-                write(panel, scratch.total, places, first, most, exact)
-                for register in range(1 + 2 * min(lanes.chained, len(scratch.ends))):
+                write(panel, scratch.total[own], places, first, most, exact)
+                for register in range(1 + 2 * min(lanes.chained, scratch.ends.shape[1])):
                     for end in range(2):
                         row = ends[2 * register + end]
                         write(panel, spans[register, end], places, first, most, row)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from threading import Lock
 from typing import NamedTuple
 
 import numpy as np
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 
 from hwsim.array import replay, stepwise
 from hwsim.array.dataflow import Schedule
-from hwsim.array.fast_lanes import ACC, LINK, Found, Scratch
+from hwsim.array.fast_lanes import ACC, LINK, Found, Lanes, Scratch
 from hwsim.array.fast_layout import Layout
 from hwsim.array.fast_source import Source
 from hwsim.array.fast_steps import HI, LO
@@ -61,8 +62,17 @@ class LaneRun:
 
     def __init__(self, layout: Layout, datapath: Datapath, source: Source | None = None) -> None:
         self.layout = layout
-        self.lanes = layout.lanes(datapath, source)
+        self.lanes, self.datapath = layout.lanes(datapath, source), datapath
         self.workers: list[Worker] = []
+        self.laying = Lock()
+
+    def _with_weights(self, lanes: Lanes) -> Lanes:
+        """The same lanes, with the weights that stores need: laid out when the first does."""
+        k = self.layout.shape[3]
+        with self.laying:
+            if self.lanes.w.shape[2] < k:
+                self.lanes = self.lanes._replace(w=self.layout.weights(self.datapath, k))
+        return lanes._replace(w=self.lanes.w)
 
     def reset(self) -> None:
         """Counters begin anew."""
@@ -107,7 +117,8 @@ class LaneRun:
             if len(starts) > 1:
                 start = range_tiles(lanes, scratch, start, stop, exact)
             if start < stop:
-                run_tiles(lanes, scratch, chain, acc, found[i], exact, out, stepped, start, stop)
+                own = self._with_weights(lanes)
+                run_tiles(own, scratch, chain, acc, found[i], exact, out, stepped, start, stop)
 
         in_threads(run, begun)
         any_stepped = bool(stepped.any())

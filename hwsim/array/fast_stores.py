@@ -14,6 +14,7 @@ def store_tile(lanes, scratch, slot, block, g, c, left, chain, acc, found):  # t
     panel, state, events = scratch.panels[slot], scratch.kept[ACC], scratch.events[ACC]
     adding, by_step, addend = lanes.registers[ADDING], acc.events_by_step, scratch.addend
     start, used, steps = lanes.start[g, c], scratch.used[slot], panel.shape[0]
+    total = scratch.total[slot * lanes.by_runs]
     store_first(panel, start, used, state, by_step, adding, events)
     if left & (1 << ADDING | 1 << CHAIN):
         if lanes.chained:
@@ -25,13 +26,13 @@ def store_tile(lanes, scratch, slot, block, g, c, left, chain, acc, found):  # t
             multiply(lanes.factor[j, g, c], term, addend)
             put(panel, addend, state, by_step, steps + 1, adding, events)
     else:
-        copy(scratch.total, state[KEPT])
+        copy(total, state[KEPT])
     if lanes.final:  # the only store that checks
         addend[:] = 0
         put(panel, addend, state, by_step, steps + 1, lanes.registers[FINAL], events)
     places, first = scratch.places[slot, OUTPUT, : scratch.lengths[slot]], c * len(events)
     register, least, hits = lanes.registers[FINAL], found.first[ACC:], found.hits[ACC]
-    total, classes = scratch.total, scratch.classes
+    classes = scratch.classes
     take_events(panel, total, state, events, register, classes, places, first, acc, g, least, hits)
 
 
@@ -42,9 +43,10 @@ def store_folds(lanes, scratch, slot, g, c, left, chain, acc, found):  # type: i
     adding, registers, events = lanes.registers[ADDING], lanes.registers, scratch.events
     places, first = scratch.places[slot, OUTPUT, : scratch.lengths[slot]], c * state.shape[1]
     classes, least, hits = scratch.classes, found.first[LINK:], found.hits[LINK]
-    for f in range(scratch.ends.shape[0]):
+    ends = scratch.ends[slot * lanes.by_runs]
+    for f in range(len(ends)):
         k0, k1 = f * lanes.fold, min((f + 1) * lanes.fold, panel.shape[0])
-        end = scratch.ends[f]
+        end = ends[f]
         if left & (1 << CHAIN):
             link[:] = 0
             events[LINK] = 0

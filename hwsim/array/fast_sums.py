@@ -107,8 +107,7 @@ def add_folds(w, v, start, used, fold, ends, total, spans):  # type: ignore[no-u
     spans : ndarray of shape (3, 2, R, B)
         Written: the extremes of ``total``, of the chain and of the folds' sums.
     """
-    span, link_span, end_span = spans[0], spans[1], spans[2]
-    begin(start, used, total, span)
+    link_span = spans[1]
     link_span[:] = 0
     for f in range(ends.shape[0]):
         k0, k1 = f * fold, min((f + 1) * fold, v.shape[0])
@@ -116,6 +115,18 @@ def add_folds(w, v, start, used, fold, ends, total, spans):  # type: ignore[no-u
             end = ends[f, r]
             end[:] = 0
             extend(w[k0:k1, 0, r], v[k0:k1], end, link_span[LO, r], link_span[HI, r])
+    add_ends(v, ends, start, used, total, spans)  # type: ignore[no-untyped-call]
+
+
+@replaced(vector.add_ends)
+def add_ends(v, ends, start, used, total, spans):  # type: ignore[no-untyped-def]
+    """The sum of every fold to ``total``, arrays as in `add_folds`; the chain's own extremes were
+    written before."""
+    span, end_span = spans[0], spans[2]
+    begin(start, used, total, span)
+    for f in range(ends.shape[0]):
+        for r in range(total.shape[0]):
+            end = ends[f, r]
             join(1, end, total[r], span[LO, r], span[HI, r])
             for i in range(end.shape[0]):
                 end_span[LO, r, i] = min(end_span[LO, r, i], end[i]) if f else end[i]

@@ -1,6 +1,7 @@
 """Tiles of R channels of B outputs, in two passes.
 
-The *range* pass adds without limits and keeps the extremes of every partial sum. Where they stay
+The *range* pass adds without limits and keeps the extremes of every partial sum, step by step
+(`hwsim.array.fast_sums`) or in runs of one sign (`hwsim.array.fast_runs`). Where they stay
 inside every register, nothing can have happened: the registers hold the exact sums. Tiles that left
 a register are run *stepwise* (`hwsim.array.fast_stores`), store by store, and their events counted.
 Both take the additions of one output in the same order as its plan (`hwsim.array.stepwise`); only
@@ -24,9 +25,10 @@ from hwsim.array.fast_lanes import (
     OUTPUT,
     PARTIAL,
 )
+from hwsim.array.fast_runs import add_fold_runs, add_runs, pack_quads
 from hwsim.array.fast_steps import HI, KEPT, LO, join
 from hwsim.array.fast_stores import store_tile
-from hwsim.array.fast_sums import add_folds, add_products, pack, widen, write
+from hwsim.array.fast_sums import add_ends, add_folds, add_products, pack, widen, write
 
 
 @inlined
@@ -45,16 +47,42 @@ def load_block(lanes, scratch, slot, block, g):  # type: ignore[no-untyped-def]
         m += 1
         if m == pixels:
             s, m = s + 1, 0
-    pack(lanes.codes, places[CODES, :n], lanes.step, scratch.panels[slot])
+    if lanes.by_runs:
+        pack_quads(lanes.codes, places[CODES, :n], lanes.step, scratch.quads, slot, width)
+        scratch.packed[slot] = 0
+    else:
+        pack(lanes.codes, places[CODES, :n], lanes.step, scratch.panels[slot])
+
+
+@inlined
+def run_part(lanes, scratch, g, c):  # type: ignore[no-untyped-def]
+    """The exact sums of the tiles of all blocks at work, by runs, and their extremes; in folds,
+    those of the chains."""
+    rows, quads, spans = lanes.start.shape[2], scratch.quads, scratch.spans
+    at, words, first = lanes.runs
+    for r in range(rows):
+        own = first[g, c * rows + r]
+        if lanes.chained:
+            add_fold_runs(quads, at, words, own, r, scratch.ends, spans)
+        else:
+            start = lanes.start[g, c, r]
+            add_runs(quads, at, words, own, start, scratch.used, r, scratch.total, spans)
 
 
 @inlined
 def range_tile(lanes, scratch, slot, block, g, c):  # type: ignore[no-untyped-def]
-    """The exact sums of one tile, their extremes, and those of every fold."""
-    panel, total, spans, w = scratch.panels[slot], scratch.total, scratch.spans, lanes.w[g, c]
+    """The exact sums of one tile, their extremes, and those of every fold; by runs, of those of all
+    blocks together when the first is asked for."""
+    tile, panel, w = slot * lanes.by_runs, scratch.panels[slot], lanes.w[g, c]
+    total, spans, ends = scratch.total[tile], scratch.spans[tile], scratch.ends[tile]
     start, used, n = lanes.start[g, c], scratch.used[slot], scratch.lengths[slot]
-    if lanes.chained:
-        add_folds(w, panel, start, used, lanes.fold, scratch.ends, total, spans)
+    if lanes.by_runs:
+        if slot == 0:
+            run_part(lanes, scratch, g, c)
+        if lanes.chained:
+            add_ends(panel, ends, start, used, total, spans)
+    elif lanes.chained:
+        add_folds(w, panel, start, used, lanes.fold, ends, total, spans)
     else:
         add_products(w, panel, start, used, total, spans[ACC])
     for j in range(lanes.factor.shape[0]):
@@ -67,12 +95,13 @@ def range_tile(lanes, scratch, slot, block, g, c):  # type: ignore[no-untyped-de
 @inlined
 def take_range(lanes, scratch, slot, g, c):  # type: ignore[no-untyped-def]
     """Widen the ranges by one tile; which registers any of its sums left: ``1 << row``, added."""
-    spans, total, registers, left = scratch.spans, scratch.total, lanes.registers, scratch.left
+    tile, registers, left = slot * lanes.by_runs, lanes.registers, scratch.left
+    spans, total = scratch.spans[tile], scratch.total[tile]
     v, n, limits = scratch.panels[slot], scratch.lengths[slot], scratch.limits[:, g, c]
     left[0] = left[1] = left[2] = 0
     widen(v, spans[ACC, LO], spans[ACC, HI], n, registers[ADDING], limits[PARTIAL], left[ADDING:])
     widen(v, total, total, n, registers[FINAL], limits[LAST], left[FINAL:])
-    if lanes.chained and len(scratch.ends):
+    if lanes.chained and scratch.ends.shape[1]:
         lo, hi, register = spans[LINK, LO], spans[LINK, HI], registers[CHAIN]
         widen(v, lo, hi, n, register, limits[CHAIN_PARTIAL], left[CHAIN:])
         lo, hi = spans[ENDS, LO], spans[ENDS, HI]
@@ -89,7 +118,7 @@ def range_tiles(lanes, scratch, start, stop, exact):  # type: ignore[no-untyped-
     ``exact`` : int64 ndarray of shape (S * G * M * N,), written.
     """
     groups, parts = lanes.start.shape[0], lanes.start.shape[1]
-    at_once, rows = len(scratch.panels), scratch.total.shape[0]
+    at_once, rows = len(scratch.panels), scratch.total.shape[1]
     for block in range(start, stop, at_once):
         for g in range(groups):
             slots = min(at_once, stop - block)
@@ -103,7 +132,7 @@ def range_tiles(lanes, scratch, start, stop, exact):  # type: ignore[no-untyped-
                 places = scratch.places[slot, OUTPUT, : scratch.lengths[slot]]
                 panel, first = scratch.panels[slot], c * rows
                 most = min(rows, lanes.channels - first)
-                write(panel, scratch.total, places, first, most, exact)
+                write(panel, scratch.total[slot * lanes.by_runs], places, first, most, exact)
     return stop
 
 
@@ -116,7 +145,7 @@ def run_tiles(lanes, scratch, chain, acc, found, exact, out, stepped, start, sto
     returned.
     """
     groups, parts = stepped.shape[1], stepped.shape[2]
-    at_once, rows = len(scratch.panels), scratch.total.shape[0]
+    at_once, rows = len(scratch.panels), scratch.total.shape[1]
     for block in range(start, stop, at_once):
         for g in range(groups):
             slots = min(at_once, stop - block)
@@ -129,8 +158,12 @@ def run_tiles(lanes, scratch, chain, acc, found, exact, out, stepped, start, sto
                 places = scratch.places[slot, OUTPUT, : scratch.lengths[slot]]
                 panel, first = scratch.panels[slot], c * rows
                 most = min(rows, lanes.channels - first)
-                write(panel, scratch.total, places, first, most, exact)
+                write(panel, scratch.total[slot * lanes.by_runs], places, first, most, exact)
                 if left:
+                    if lanes.by_runs and not scratch.packed[slot]:
+                        origin = scratch.places[slot, CODES, : scratch.lengths[slot]]
+                        pack(lanes.codes, origin, lanes.step, panel)
+                        scratch.packed[slot] = 1
                     store_tile(lanes, scratch, slot, block + slot, g, c, left, chain, acc, found)
                     write(panel, scratch.kept[ACC, KEPT], places, first, most, out)
                     stepped[block + slot, g, c] = True

@@ -97,6 +97,8 @@ class Datapath:
         The accumulator is exact until its last store and then fit once.
     reach : tuple of int, or None
         No element of ``a``, of ``w`` is farther from zero, by their formats; None: not known.
+    a_least : int, or None
+        No element of ``a`` is less, by its format; None: not known.
     """
 
     a: Codes
@@ -111,6 +113,7 @@ class Datapath:
     accumulator: Register
     check_final: bool
     reach: tuple[int, int] | None = None
+    a_least: int | None = None
 
     @property
     def shape(self) -> tuple[int, int, int, int, int]:

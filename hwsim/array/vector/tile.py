@@ -41,6 +41,11 @@ def add_folds(w, v, start, used, fold, ends, total, spans):  # type: ignore[no-u
     kernels.add_ends(ends, start, used, total, spans[0], spans[2])
 
 
+def add_ends(v, ends, start, used, total, spans):  # type: ignore[no-untyped-def]
+    """Where the chains were added before."""
+    kernels.add_ends(ends, start, used, total, spans[0], spans[2])
+
+
 def widen(v, low, high, n, register, limits, left):  # type: ignore[no-untyped-def]
     """Lanes that are not in use are left out by a mask."""
     kernels.widen(low, high, n, register[LO], register[HI], limits, left)

@@ -1,0 +1,206 @@
+"""Runs of one sign: the exact sums and extremes of outputs whose activations are not negative.
+
+Where ``a >= 0``, a product has its weight's sign. While weights are positive a sum only rises, while
+they are negative it only falls, and at a weight of 0 it stays: its extremes lie where runs of one
+sign end. So a run is added at once, four products to a lane in one instruction, and compared once::
+
+    up:    total = total + sum of four products, weights >= 0;    hi = max(hi, total)
+    down:  total = total + sum of four products, weights <= 0;    lo = min(lo, total)
+
+Steps lie in *quads* of four, ``k = 4 * q + i``. A channel's weights become pairs of an up and a down,
+each of one quad, in the order of the additions; a run that crosses quads has a down, or an up, of
+nothing between. Every total that is compared is one that the register is presented, and none that
+is not compared lies outside the extremes: `hwsim.array.fast_sums.add_products` gives the same.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hwsim._jit import kernel, overload
+from hwsim.array.gemm import Datapath, Ints
+from hwsim.array.vector import runs as vector
+
+QUAD = 4  # steps whose activations are the bytes of one word
+UP, DOWN = range(2)  # of a pair
+BYTE, LEAST_WEIGHT, LARGEST_WEIGHT = 255, -128, 127
+
+
+class Runs(NamedTuple):
+    """Weights of a layer in runs.
+
+    Attributes
+    ----------
+    at : int32 ndarray of shape (pairs, 2)
+        The quad of each up and down; of one without weights 0.
+    words : int8 ndarray of shape (pairs, 2, 4)
+        Its four weights; a step of another run has 0.
+    first : int64 ndarray of shape (G, channels, F + 1)
+        Pairs ``first[g, n, f] <= j < first[g, n, f + 1]`` are fold f of a channel.
+    """
+
+    at: NDArray[np.int32]
+    words: NDArray[np.int8]
+    first: Ints
+
+
+def in_runs(w: NDArray[np.signedinteger], channels: int, fold: int) -> Runs:
+    """Weights of shape (G, K, N) in runs, each fold of so many steps for itself; channels from N to
+    ``channels`` have none.
+
+    >>> found = in_runs(np.array([[[3], [0], [1], [-2], [-1], [7]]]), 1, 6)
+    >>> found.words.tolist()
+    [[[3, 0, 1, 0], [0, 0, 0, -2]], [[0, 0, 0, 0], [-1, 0, 0, 0]], [[0, 7, 0, 0], [0, 0, 0, 0]]]
+    >>> found.at.tolist(), found.first.tolist()
+    ([[0, 0], [0, 1], [1, 0]], [[[0, 3]]])
+    """
+    groups, steps, _ = w.shape
+    found = room((groups, channels, -(-steps // fold) + 1), w.size)
+    pairs = lay_runs(w, fold, *found)
+    return Runs(found.at[:pairs], found.words[:pairs], found.first)
+
+
+def room(shape: tuple[int, int, int], pairs: int) -> Runs:
+    """Room for so many pairs, all zero: what is not written takes no memory. ``shape``: of
+    `Runs.first`."""
+    at, words = np.zeros((pairs, 2), np.int32), np.zeros((pairs, 2, QUAD), np.int8)
+    return Runs(at, words, np.zeros(shape, np.int64))
+
+
+@kernel
+def lay_runs(w, fold, at, words, first):  # type: ignore[no-untyped-def]
+    """Weights (G, K, N) to `Runs`; the number of pairs."""
+    groups, steps, channels = w.shape
+    pairs = 0
+    for g in range(groups):
+        for n in range(first.shape[1]):
+            for f in range(first.shape[2] - 1):
+                first[g, n, f] = pairs
+                side, quad = DOWN, -1  # a fold begins with a pair of its own
+                for k in range(f * fold, min((f + 1) * fold, steps) * (n < channels)):
+                    weight = w[g, k, n]
+                    if weight == 0:
+                        continue
+                    own = (weight < 0) * 1
+                    new = (own != side) | (k // QUAD != quad)
+                    pairs += new & (own <= side)
+                    side, quad = own, k // QUAD
+                    at[pairs - 1, own] = quad
+                    words[pairs - 1, own, k % QUAD] = weight
+            first[g, n, -1] = pairs
+    return pairs
+
+
+def fits(datapath: Datapath) -> bool:
+    """Whether a layer's operands are bytes, and none of its activations negative."""
+    least = datapath.a_least
+    if least is None:
+        least = int(datapath.a.min(initial=0))
+    if least < 0:
+        return False
+    largest = datapath.reach[0] if datapath.reach else int(datapath.a.max(initial=0))
+    lo, hi = int(datapath.w.min(initial=0)), int(datapath.w.max(initial=0))
+    return largest <= BYTE and LEAST_WEIGHT <= lo and hi <= LARGEST_WEIGHT
+
+
+def pack_quads(codes, origin, step, quads, slot, width):  # type: ignore[no-untyped-def]
+    """Lanes of a block to ``quads``: ``quads[k // 4, slot * width + i, k % 4]`` is step k of lane i,
+    which lies at ``origin[i] + step[k]`` in ``codes``. Other bytes keep what they hold: no weight
+    is multiplied with them, or nobody reads the lane."""
+    for k in range(step.shape[0]):
+        for i in range(origin.shape[0]):
+            quads[k // QUAD, slot * width + i, k % QUAD] = codes[origin[i] + step[k]]
+
+
+def add_runs(quads, at, words, first, start, used, r, total, spans):  # type: ignore[no-untyped-def]
+    """The exact sums of one channel in the lanes of all blocks at work, and their extremes.
+
+    Parameters
+    ----------
+    quads : uint8 ndarray of shape (quads, slots * B, 4)
+        Activations.
+    at, words : of `Runs`
+    first : int64 ndarray of shape (2,)
+        The channel's pairs, ``first[0] <= j < first[1]``.
+    start : int
+    used : ndarray of shape (slots, B)
+        A sum begins with ``start * used``.
+    r : int
+        The channel's row in ``total`` and ``spans``.
+    total : ndarray of shape (slots, R, B)
+    spans : ndarray of shape (slots, 3, 2, R, B)
+        Written: the least ``[:, 0, 0, r]`` and the largest sum ``[:, 0, 1, r]``.
+    """
+    slots, _, width = total.shape
+    for s in range(slots):
+        for i in range(width):
+            value = lo = hi = start * used[s, i]
+            for j in range(first[0], first[1]):
+                value += four_products(words[j, UP], quads[at[j, UP], s * width + i])
+                hi = max(hi, value)
+                value += four_products(words[j, DOWN], quads[at[j, DOWN], s * width + i])
+                lo = min(lo, value)
+            total[s, r, i], spans[s, 0, 0, r, i], spans[s, 0, 1, r, i] = value, lo, hi
+
+
+def add_fold_runs(quads, at, words, first, r, ends, spans):  # type: ignore[no-untyped-def]
+    """The same for a chain that begins every fold with 0.
+
+    ``first`` : int64 of shape (F + 1,). ``ends`` : of shape (slots, F, R, B), written: the sum of
+    each fold. ``spans`` : the least ``[:, 1, 0, r]`` and the largest ``[:, 1, 1, r]`` of all.
+    """
+    slots, folds, _, width = ends.shape
+    for s in range(slots):
+        for i in range(width):
+            lo = hi = 0
+            for f in range(folds):
+                value = 0
+                for j in range(first[f], first[f + 1]):
+                    value += four_products(words[j, UP], quads[at[j, UP], s * width + i])
+                    hi = max(hi, value)
+                    value += four_products(words[j, DOWN], quads[at[j, DOWN], s * width + i])
+                    lo = min(lo, value)
+                ends[s, f, r, i] = value
+            spans[s, 1, 0, r, i], spans[s, 1, 1, r, i] = lo, hi
+
+
+@overload(pack_quads)
+def _pack_quads(codes, origin, step, quads, slot, width):  # type: ignore[no-untyped-def]
+    """Vector code where the processor has it."""
+    return vector.pack_quads if vector.HAS_RUNS else pack_quads
+
+
+@overload(add_runs)
+def _add_runs(quads, at, words, first, start, used, r, total, spans):  # type: ignore[no-untyped-def]
+    """Vector code where the processor has it."""
+
+    def in_vectors(quads, at, words, first, start, used, r, total, spans):  # type: ignore[no-untyped-def]
+        vector.add_runs(quads, at, words, first, start, used, r, total, spans)
+
+    return in_vectors if vector.HAS_RUNS else add_runs
+
+
+@overload(add_fold_runs)
+def _add_fold_runs(quads, at, words, first, r, ends, spans):  # type: ignore[no-untyped-def]
+    """Vector code where the processor has it."""
+
+    def in_vectors(quads, at, words, first, r, ends, spans):  # type: ignore[no-untyped-def]
+        vector.add_fold_runs(quads, at, words, first, r, ends, spans)
+
+    return in_vectors if vector.HAS_RUNS else add_fold_runs
+
+
+@kernel
+def four_products(weights, activations):  # type: ignore[no-untyped-def]
+    """``sum of weights[i] * activations[i]``.
+
+    >>> four_products(np.array([1, -2, 0, 3], np.int8), np.array([255, 1, 9, 2], np.uint8))
+    259
+    """
+    total = 0
+    for i in range(QUAD):
+        total += int(weights[i]) * int(activations[i])
+    return total
