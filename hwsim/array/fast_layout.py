@@ -9,21 +9,18 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from hwsim._jit import kernel
-from hwsim.arith.overflow import Overflow
 from hwsim.array.dataflow import Schedule
 from hwsim.array.fast_lanes import Lanes, Scratch
+from hwsim.array.fast_reach import INT16_REACH, lane_registers, operand_reach, reach
 from hwsim.array.fast_runs import QUAD, Runs, fits, in_runs, room
 from hwsim.array.fast_source import Source, of_rows
 from hwsim.array.fast_tally import FAR, Tally, with_level_range
 from hwsim.array.gemm import Datapath, Ints
-from hwsim.array.stepwise import HI, LO, OVERFLOW, WRAP_BITS, register_table
+from hwsim.array.stepwise import HI, LO
 from hwsim.array.vector.instructions import CHOSEN
 from hwsim.array.vector.runs import BLOCKS, HAS_RUNS
 
-SATURATING = {int(Overflow.SATURATE), int(Overflow.SATURATE_SYMMETRIC), int(Overflow.TRAP)}
-WRAP = int(Overflow.WRAP)
 INT32_REACH = 1 << 30  # below: values, and their distance from a register's lo, stay in int32
-INT16_REACH = (1 << 15) - 1
 ROW, ROW_STEP = 512, 64  # lanes of a row in plain kernels, at most, and what they are a multiple of
 
 
@@ -144,7 +141,7 @@ class Layout:
         quads = -(-k // QUAD) if self.by_runs else 0
         return Scratch(
             panels=aligned((slots, k, self.width), np.int16 if self.pairs else self.dtype),
-            quads=aligned((quads, slots * self.width, QUAD), np.uint8),
+            quads=aligned((quads, slots * self.width, QUAD), np.uint8).view(np.uint8),
             packed=np.zeros(slots, np.int64),
             lengths=np.zeros(slots, np.int64),
             places=np.zeros((slots, 2, self.width), np.int64),
@@ -195,44 +192,6 @@ def aligned(shape: tuple[int, ...], dtype: DTypeLike) -> Ints:
     first = -memory.ctypes.data % line
     array: Ints = memory[first : first + size].view(dtype).reshape(shape)
     return array
-
-
-def reach(datapath: Datapath) -> tuple[int, int]:
-    """No product of this layer is farther from zero, and no sum, exact or stored: K times the
-    largest product, and the addends. No rule of overflow takes a value farther from zero than it
-    was presented."""
-    operands = operand_reach(datapath)
-    largest = operands[0] * operands[1]
-    addends = sum(_farthest(b) for b in (datapath.preload, datapath.last) if b is not None)
-    if datapath.row_sum is not None:
-        addends += _farthest(datapath.row_sum) * _farthest(datapath.w_zero_point)
-    return largest, datapath.shape[3] * largest + addends
-
-
-def operand_reach(datapath: Datapath) -> tuple[int, int]:
-    """No activation, no weight is farther from zero."""
-    return datapath.reach or (_farthest(datapath.a), _farthest(datapath.w))
-
-
-def _farthest(values: NDArray[np.signedinteger]) -> int:
-    return max(-int(values.min(initial=0)), int(values.max(initial=0)))
-
-
-def lane_registers(datapath: Datapath, product: int, far: int) -> Ints | None:
-    """`Lanes.registers`; None where one could overflow by a rule other than plain wrapping and
-    saturating. ``product``, ``far`` : of `reach`."""
-    table: list[list[int]] = register_table(datapath).tolist()
-    registers = []
-    for row in (table[0], table[1] if datapath.chain else None, table[-1]):
-        if row is None or row[HI] >= far:
-            registers.append((-far, far, 0, 1, 0))
-        elif row[OVERFLOW] in SATURATING or (row[OVERFLOW] == WRAP and not row[WRAP_BITS]):
-            whole = row[LO] < -row[HI] or row[HI] < INT16_REACH  # not symmetric with 16 bits
-            halves = whole and max(product, row[HI]) <= INT16_REACH
-            registers.append((row[LO], row[HI], int(row[OVERFLOW] == WRAP), 1, int(halves)))
-        else:
-            return None
-    return np.array(registers, np.int64)
 
 
 def lane_layout(

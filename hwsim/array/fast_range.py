@@ -23,7 +23,7 @@ from hwsim.array.fast_layout import Layout, lane_layout
 from hwsim.array.fast_steps import HI, LO
 from hwsim.array.fast_sums import write
 from hwsim.array.fast_tally import FAR
-from hwsim.array.fast_tiles import load_block, range_tile
+from hwsim.array.fast_tiles import blocks_at_once, load_block, range_tile
 from hwsim.array.gemm import Datapath, Ints
 from hwsim.array.stepwise import LANES, REGISTER, UNLIMITED, run_outputs
 from hwsim.array.stepwise import LAST as LAST_ROW
@@ -89,15 +89,15 @@ def _collect_in_lanes(layout: Layout, datapath: Datapath, exact: Ints, ends: Int
 def collect_tiles(lanes, scratch, blocks, exact, ends):  # type: ignore[no-untyped-def]
     """Every tile without limits; ``exact``, ``ends`` : of `Sums`, outputs in one axis."""
     groups, parts = lanes.start.shape[0], lanes.start.shape[1]
-    at_once, rows = len(scratch.panels), scratch.total.shape[1]
-    for block in range(0, blocks, at_once):
+    rows, block = scratch.total.shape[1], 0
+    while block < blocks:
+        slots = blocks_at_once(len(scratch.panels), blocks - block)
         for g in range(groups):
-            slots = min(at_once, blocks - block)
             for slot in range(slots):
                 load_block(lanes, scratch, slot, block + slot, g)
             for tile in range(parts * slots):
                 c, slot = tile // slots, tile % slots
-                range_tile(lanes, scratch, slot, block + slot, g, c)
+                range_tile(lanes, scratch, slot, slots, block + slot, g, c)
                 places = scratch.places[slot, OUTPUT, : scratch.lengths[slot]]
                 panel, first, own = scratch.panels[slot], c * rows, slot * lanes.by_runs
                 spans = scratch.spans[own]
@@ -107,6 +107,7 @@ def collect_tiles(lanes, scratch, blocks, exact, ends):  # type: ignore[no-untyp
                     for end in range(2):
                         row = ends[2 * register + end]
                         write(panel, spans[register, end], places, first, most, row)
+        block += slots
 
 
 @kernel

@@ -1,16 +1,17 @@
 """Runs of one sign: the exact sums and extremes of outputs whose activations are not negative.
 
-Where ``a >= 0``, a product has its weight's sign. While weights are positive a sum only rises, while
-they are negative it only falls, and at a weight of 0 it stays: its extremes lie where runs of one
-sign end. So a run is added at once, four products to a lane in one instruction, and compared once::
+Where ``a >= 0``, a product has its weight's sign. While weights are positive a sum only rises,
+while they are negative it only falls, and at a weight of 0 it stays: its extremes lie where runs of
+one sign end. So a run is added at once, four products to a lane in one instruction, and compared
+once::
 
     up:    total = total + sum of four products, weights >= 0;    hi = max(hi, total)
     down:  total = total + sum of four products, weights <= 0;    lo = min(lo, total)
 
-Steps lie in *quads* of four, ``k = 4 * q + i``. A channel's weights become pairs of an up and a down,
-each of one quad, in the order of the additions; a run that crosses quads has a down, or an up, of
-nothing between. Every total that is compared is one that the register is presented, and none that
-is not compared lies outside the extremes: `hwsim.array.fast_sums.add_products` gives the same.
+Steps lie in *quads* of four, ``k = 4 * q + i``. A channel's weights become pairs of an up and a
+down, each of one quad, in the order of the additions; a run that crosses quads has a down, or an
+up, of nothing between. Every total that is compared is one that the register is presented, and none
+that is not compared lies outside the extremes: `hwsim.array.fast_sums.add_products` gives the same.
 """
 
 from __future__ import annotations
@@ -103,20 +104,20 @@ def fits(datapath: Datapath) -> bool:
         return False
     largest = datapath.reach[0] if datapath.reach else int(datapath.a.max(initial=0))
     lo, hi = int(datapath.w.min(initial=0)), int(datapath.w.max(initial=0))
-    return largest <= BYTE and LEAST_WEIGHT <= lo and hi <= LARGEST_WEIGHT
+    return largest <= BYTE and lo >= LEAST_WEIGHT and hi <= LARGEST_WEIGHT
 
 
 def pack_quads(codes, origin, step, quads, slot, width):  # type: ignore[no-untyped-def]
-    """Lanes of a block to ``quads``: ``quads[k // 4, slot * width + i, k % 4]`` is step k of lane i,
-    which lies at ``origin[i] + step[k]`` in ``codes``. Other bytes keep what they hold: no weight
-    is multiplied with them, or nobody reads the lane."""
+    """Lanes of a block to ``quads``: ``quads[k // 4, slot * width + i, k % 4]`` is step k of lane
+    i, which lies at ``origin[i] + step[k]`` in ``codes``. Other bytes keep what they hold: no
+    weight is multiplied with them, or nobody reads the lane."""
     for k in range(step.shape[0]):
         for i in range(origin.shape[0]):
             quads[k // QUAD, slot * width + i, k % QUAD] = codes[origin[i] + step[k]]
 
 
-def add_runs(quads, at, words, first, start, used, r, total, spans):  # type: ignore[no-untyped-def]
-    """The exact sums of one channel in the lanes of all blocks at work, and their extremes.
+def add_runs(quads, at, words, first, start, used, r, slots, total, spans):  # type: ignore[no-untyped-def]
+    """The exact sums of one channel in the lanes of the blocks at work, and their extremes.
 
     Parameters
     ----------
@@ -130,11 +131,13 @@ def add_runs(quads, at, words, first, start, used, r, total, spans):  # type: ig
         A sum begins with ``start * used``.
     r : int
         The channel's row in ``total`` and ``spans``.
+    slots : int
+        How many blocks are at work; what belongs to others may be written or not.
     total : ndarray of shape (slots, R, B)
     spans : ndarray of shape (slots, 3, 2, R, B)
         Written: the least ``[:, 0, 0, r]`` and the largest sum ``[:, 0, 1, r]``.
     """
-    slots, _, width = total.shape
+    width = total.shape[2]
     for s in range(slots):
         for i in range(width):
             value = lo = hi = start * used[s, i]
@@ -146,13 +149,13 @@ def add_runs(quads, at, words, first, start, used, r, total, spans):  # type: ig
             total[s, r, i], spans[s, 0, 0, r, i], spans[s, 0, 1, r, i] = value, lo, hi
 
 
-def add_fold_runs(quads, at, words, first, r, ends, spans):  # type: ignore[no-untyped-def]
+def add_fold_runs(quads, at, words, first, r, slots, ends, spans):  # type: ignore[no-untyped-def]
     """The same for a chain that begins every fold with 0.
 
     ``first`` : int64 of shape (F + 1,). ``ends`` : of shape (slots, F, R, B), written: the sum of
     each fold. ``spans`` : the least ``[:, 1, 0, r]`` and the largest ``[:, 1, 1, r]`` of all.
     """
-    slots, folds, _, width = ends.shape
+    _, folds, _, width = ends.shape
     for s in range(slots):
         for i in range(width):
             lo = hi = 0
@@ -174,21 +177,27 @@ def _pack_quads(codes, origin, step, quads, slot, width):  # type: ignore[no-unt
 
 
 @overload(add_runs)
-def _add_runs(quads, at, words, first, start, used, r, total, spans):  # type: ignore[no-untyped-def]
+def _add_runs(quads, at, words, first, start, used, r, slots, total, spans):  # type: ignore[no-untyped-def]
     """Vector code where the processor has it."""
 
-    def in_vectors(quads, at, words, first, start, used, r, total, spans):  # type: ignore[no-untyped-def]
-        vector.add_runs(quads, at, words, first, start, used, r, total, spans)
+    def in_vectors(quads, at, words, first, start, used, r, slots, total, spans):  # type: ignore[no-untyped-def]
+        if slots == len(total):
+            vector.add_runs(quads, at, words, first, start, used, r, total, spans)
+        else:
+            vector.add_fewer_runs(quads, at, words, first, start, used, r, total, spans)
 
     return in_vectors if vector.HAS_RUNS else add_runs
 
 
 @overload(add_fold_runs)
-def _add_fold_runs(quads, at, words, first, r, ends, spans):  # type: ignore[no-untyped-def]
+def _add_fold_runs(quads, at, words, first, r, slots, ends, spans):  # type: ignore[no-untyped-def]
     """Vector code where the processor has it."""
 
-    def in_vectors(quads, at, words, first, r, ends, spans):  # type: ignore[no-untyped-def]
-        vector.add_fold_runs(quads, at, words, first, r, ends, spans)
+    def in_vectors(quads, at, words, first, r, slots, ends, spans):  # type: ignore[no-untyped-def]
+        if slots == len(ends):
+            vector.add_fold_runs(quads, at, words, first, r, ends, spans)
+        else:
+            vector.add_fewer_fold_runs(quads, at, words, first, r, ends, spans)
 
     return in_vectors if vector.HAS_RUNS else add_fold_runs
 

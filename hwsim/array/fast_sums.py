@@ -115,7 +115,7 @@ def add_folds(w, v, start, used, fold, ends, total, spans):  # type: ignore[no-u
             end = ends[f, r]
             end[:] = 0
             extend(w[k0:k1, 0, r], v[k0:k1], end, link_span[LO, r], link_span[HI, r])
-    add_ends(v, ends, start, used, total, spans)  # type: ignore[no-untyped-call]
+    add_ends(v, ends, start, used, total, spans)
 
 
 @replaced(vector.add_ends)

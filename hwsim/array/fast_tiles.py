@@ -31,6 +31,21 @@ from hwsim.array.fast_stores import store_tile
 from hwsim.array.fast_sums import add_ends, add_folds, add_products, pack, widen, write
 
 
+@kernel
+def blocks_at_once(most, left):  # type: ignore[no-untyped-def]
+    """How many of the blocks that are left are run next: all that there is room for, or one less,
+    so that the last ones fill that too.
+
+    >>> left, taken = 25, []
+    >>> while left > 0:
+    ...     taken.append(blocks_at_once(4, left))
+    ...     left -= taken[-1]
+    >>> taken
+    [3, 3, 3, 4, 4, 4, 4]
+    """
+    return min(most if left % most == 0 else max(most - 1, 1), left)
+
+
 @inlined
 def load_block(lanes, scratch, slot, block, g):  # type: ignore[no-untyped-def]
     """The activations of one block and group, step after step, and the places of its lanes."""
@@ -48,14 +63,15 @@ def load_block(lanes, scratch, slot, block, g):  # type: ignore[no-untyped-def]
         if m == pixels:
             s, m = s + 1, 0
     if lanes.by_runs:
-        pack_quads(lanes.codes, places[CODES, :n], lanes.step, scratch.quads, slot, width)
+        codes, origin = lanes.codes, places[CODES, :n]
+        pack_quads(codes, origin, lanes.step, scratch.quads, slot, width)  # type: ignore[no-untyped-call]
         scratch.packed[slot] = 0
     else:
         pack(lanes.codes, places[CODES, :n], lanes.step, scratch.panels[slot])
 
 
 @inlined
-def run_part(lanes, scratch, g, c):  # type: ignore[no-untyped-def]
+def run_part(lanes, scratch, slots, g, c):  # type: ignore[no-untyped-def]
     """The exact sums of the tiles of all blocks at work, by runs, and their extremes; in folds,
     those of the chains."""
     rows, quads, spans = lanes.start.shape[2], scratch.quads, scratch.spans
@@ -63,14 +79,15 @@ def run_part(lanes, scratch, g, c):  # type: ignore[no-untyped-def]
     for r in range(rows):
         own = first[g, c * rows + r]
         if lanes.chained:
-            add_fold_runs(quads, at, words, own, r, scratch.ends, spans)
+            ends = scratch.ends
+            add_fold_runs(quads, at, words, own, r, slots, ends, spans)  # type: ignore[no-untyped-call]
         else:
-            start = lanes.start[g, c, r]
-            add_runs(quads, at, words, own, start, scratch.used, r, scratch.total, spans)
+            start, used, total = lanes.start[g, c, r], scratch.used, scratch.total
+            add_runs(quads, at, words, own, start, used, r, slots, total, spans)  # type: ignore[no-untyped-call]
 
 
 @inlined
-def range_tile(lanes, scratch, slot, block, g, c):  # type: ignore[no-untyped-def]
+def range_tile(lanes, scratch, slot, slots, block, g, c):  # type: ignore[no-untyped-def]
     """The exact sums of one tile, their extremes, and those of every fold; by runs, of those of all
     blocks together when the first is asked for."""
     tile, panel, w = slot * lanes.by_runs, scratch.panels[slot], lanes.w[g, c]
@@ -78,7 +95,7 @@ def range_tile(lanes, scratch, slot, block, g, c):  # type: ignore[no-untyped-de
     start, used, n = lanes.start[g, c], scratch.used[slot], scratch.lengths[slot]
     if lanes.by_runs:
         if slot == 0:
-            run_part(lanes, scratch, g, c)
+            run_part(lanes, scratch, slots, g, c)
         if lanes.chained:
             add_ends(panel, ends, start, used, total, spans)
     elif lanes.chained:
@@ -118,21 +135,22 @@ def range_tiles(lanes, scratch, start, stop, exact):  # type: ignore[no-untyped-
     ``exact`` : int64 ndarray of shape (S * G * M * N,), written.
     """
     groups, parts = lanes.start.shape[0], lanes.start.shape[1]
-    at_once, rows = len(scratch.panels), scratch.total.shape[1]
-    for block in range(start, stop, at_once):
+    rows, block = scratch.total.shape[1], start
+    while block < stop:
+        slots = blocks_at_once(len(scratch.panels), stop - block)
         for g in range(groups):
-            slots = min(at_once, stop - block)
             for slot in range(slots):
                 load_block(lanes, scratch, slot, block + slot, g)
             for tile in range(parts * slots):
                 c, slot = tile // slots, tile % slots
-                range_tile(lanes, scratch, slot, block + slot, g, c)
+                range_tile(lanes, scratch, slot, slots, block + slot, g, c)
                 if take_range(lanes, scratch, slot, g, c):
                     return block
                 places = scratch.places[slot, OUTPUT, : scratch.lengths[slot]]
                 panel, first = scratch.panels[slot], c * rows
                 most = min(rows, lanes.channels - first)
                 write(panel, scratch.total[slot * lanes.by_runs], places, first, most, exact)
+        block += slots
     return stop
 
 
@@ -145,15 +163,15 @@ def run_tiles(lanes, scratch, chain, acc, found, exact, out, stepped, start, sto
     returned.
     """
     groups, parts = stepped.shape[1], stepped.shape[2]
-    at_once, rows = len(scratch.panels), scratch.total.shape[1]
-    for block in range(start, stop, at_once):
+    rows, block = scratch.total.shape[1], start
+    while block < stop:
+        slots = blocks_at_once(len(scratch.panels), stop - block)
         for g in range(groups):
-            slots = min(at_once, stop - block)
             for slot in range(slots):
                 load_block(lanes, scratch, slot, block + slot, g)
             for tile in range(parts * slots):
                 c, slot = tile // slots, tile % slots
-                range_tile(lanes, scratch, slot, block + slot, g, c)
+                range_tile(lanes, scratch, slot, slots, block + slot, g, c)
                 left = take_range(lanes, scratch, slot, g, c)
                 places = scratch.places[slot, OUTPUT, : scratch.lengths[slot]]
                 panel, first = scratch.panels[slot], c * rows
@@ -167,6 +185,7 @@ def run_tiles(lanes, scratch, chain, acc, found, exact, out, stepped, start, sto
                     store_tile(lanes, scratch, slot, block + slot, g, c, left, chain, acc, found)
                     write(panel, scratch.kept[ACC, KEPT], places, first, most, out)
                     stepped[block + slot, g, c] = True
+        block += slots
 
 
 @kernel

@@ -48,10 +48,10 @@ def test_every_prefix_lies_between_the_ends_of_runs(seed):
     whole, folded = fast_runs.in_runs(w, 2, k), fast_runs.in_runs(w, 2, fold)
     for r, start in ((0, -700), (1, 4000)):
         fast_runs.add_runs(
-            quads, whole.at, whole.words, whole.first[0, r], start, used, r, total, spans
+            quads, whole.at, whole.words, whole.first[0, r], start, used, r, 2, total, spans
         )
         fast_runs.add_fold_runs(
-            quads, folded.at, folded.words, folded.first[0, r], r, ends, spans
+            quads, folded.at, folded.words, folded.first[0, r], r, 2, ends, spans
         )
         products = a * w[0, :, r]
         sums = np.cumsum(np.hstack([np.full((8, 1), start), products]), axis=1)

@@ -153,6 +153,6 @@ def ledger_layer(product):
         a=laid, w=w[None].astype(np.int32), preload=None, row_sum=None,
         w_zero_point=np.zeros((1, product.n), np.int64), last=None, drop_bits=0,
         product_rounding=0, chain=(), accumulator=Register(BITS, LO, HI, 1, 0),
-        check_final=False, reach=(255, 127),
+        check_final=False, reach=(255, 127), a_least=0,
     )  # fmt: skip
     return lambda: fast.execute(datapath, schedule)

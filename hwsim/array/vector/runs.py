@@ -1,8 +1,8 @@
 """Runs of one sign, a channel at a time: the kernels of `hwsim.array.fast_runs`.
 
 A word holds one lane's bytes of four steps; ``vpdpbusd`` adds four unsigned times signed products
-to a 32-bit lane. The lanes of `BLOCKS` blocks, two vectors each, stay in registers together with
-both of their extremes while a channel's pairs run.
+to a 32-bit lane. The lanes of `BLOCKS` blocks, or of one less, two vectors each, stay in registers
+together with both of their extremes while a channel's pairs run.
 """
 
 from __future__ import annotations
@@ -28,7 +28,6 @@ from hwsim.array.vector.tile import are_runs
 
 BLOCKS = 4  # of lanes that run together
 HAS_RUNS = HAS_VNNI
-PLACES = [(block, half) for block in range(BLOCKS) for half in (0, WORDS)]
 
 
 def _known(array: Array, *extents: int) -> Array:
@@ -54,41 +53,66 @@ def _run_pairs(
                 end.set(nearest(end(), total()))
 
 
-@vector_kernel
-def add_runs(
-    e: Emitter, quads: Array, at: Array, words: Array, first: Array, start: Any, used: Array,
-    r: Any, total: Array, spans: Array,
-) -> None:  # fmt: skip
-    """All pairs of a channel."""
-    value = e.splat(e.builder.trunc(start, WORD), VECTOR)
-    begin = [e.builder.mul(value, used.load(block, half, kind=VECTOR)) for block, half in PLACES]
-    sums, least, largest = ([e.slot(v) for v in begin] for _ in range(3))
-    bounds = first.load(0, kind=INDEX), first.load(1, kind=INDEX)
-    _run_pairs(e, (quads, at, words), bounds, sums, least, largest)
-    for i, (block, half) in enumerate(PLACES):
-        total.store(sums[i](), block, r, half)
-        for end, slots in enumerate((least, largest)):
-            spans.store(slots[i](), block, 0, end, r, half)
+def _places(blocks: int) -> list[tuple[int, int]]:
+    """Where the vectors of some blocks begin: block and lane."""
+    return [(block, half) for block in range(blocks) for half in (0, WORDS)]
 
 
-@vector_kernel
-def add_fold_runs(
-    e: Emitter, quads: Array, at: Array, words: Array, first: Array, r: Any, ends: Array,
-    spans: Array,
-) -> None:  # fmt: skip
-    """All folds of a channel, each from 0 on."""
-    b = e.builder
-    sums, least, largest = ([e.slot(VECTOR(None)) for _ in PLACES] for _ in range(3))
-    with e.loop(0, ends.shape[1]) as f:
-        for total in sums:
-            total.set(VECTOR(None))
-        bounds = first.load(f, kind=INDEX), first.load(b.add(f, INDEX(1)), kind=INDEX)
+def _store_ends(
+    spans: Array, register: int, r: Any, blocks: int, ends: tuple[list[Slot], list[Slot]]
+) -> None:
+    """Least and largest sums of one register and channel."""
+    for i, (block, half) in enumerate(_places(blocks)):
+        for end, slots in enumerate(ends):
+            spans.store(slots[i](), block, register, end, r, half)
+
+
+def _add_runs(blocks: int) -> Any:
+    """The kernel of so many blocks."""
+
+    def body(
+        e: Emitter, quads: Array, at: Array, words: Array, first: Array, start: Any, used: Array,
+        r: Any, total: Array, spans: Array,
+    ) -> None:  # fmt: skip
+        """All pairs of a channel."""
+        value, places = e.splat(e.builder.trunc(start, WORD), VECTOR), _places(blocks)
+        begin = [e.builder.mul(value, used.load(*place, kind=VECTOR)) for place in places]
+        sums, least, largest = ([e.slot(v) for v in begin] for _ in range(3))
+        bounds = first.load(0, kind=INDEX), first.load(1, kind=INDEX)
         _run_pairs(e, (quads, at, words), bounds, sums, least, largest)
-        for total, (block, half) in zip(sums, PLACES, strict=True):
-            ends.store(total(), block, f, r, half)
-    for i, (block, half) in enumerate(PLACES):
-        for end, slots in enumerate((least, largest)):
-            spans.store(slots[i](), block, 1, end, r, half)
+        for value, (block, half) in zip(sums, places, strict=True):
+            total.store(value(), block, r, half)
+        _store_ends(spans, 0, r, blocks, (least, largest))
+
+    body.__name__ = f"add_runs_{blocks}"
+    return vector_kernel(body)
+
+
+def _add_fold_runs(blocks: int) -> Any:
+    """The same for a chain."""
+
+    def body(
+        e: Emitter, quads: Array, at: Array, words: Array, first: Array, r: Any, ends: Array,
+        spans: Array,
+    ) -> None:  # fmt: skip
+        """All folds of a channel, each from 0 on."""
+        b, places = e.builder, _places(blocks)
+        sums, least, largest = ([e.slot(VECTOR(None)) for _ in places] for _ in range(3))
+        with e.loop(0, ends.shape[1]) as f:
+            for total in sums:
+                total.set(VECTOR(None))
+            bounds = first.load(f, kind=INDEX), first.load(b.add(f, INDEX(1)), kind=INDEX)
+            _run_pairs(e, (quads, at, words), bounds, sums, least, largest)
+            for total, (block, half) in zip(sums, places, strict=True):
+                ends.store(total(), block, f, r, half)
+        _store_ends(spans, 1, r, blocks, (least, largest))
+
+    body.__name__ = f"add_fold_runs_{blocks}"
+    return vector_kernel(body)
+
+
+add_runs, add_fewer_runs = _add_runs(BLOCKS), _add_runs(BLOCKS - 1)
+add_fold_runs, add_fewer_fold_runs = _add_fold_runs(BLOCKS), _add_fold_runs(BLOCKS - 1)
 
 
 @vector_kernel
