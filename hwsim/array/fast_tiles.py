@@ -46,25 +46,37 @@ def blocks_at_once(most, left):  # type: ignore[no-untyped-def]
     return min(most if left % most == 0 else max(most - 1, 1), left)
 
 
-@inlined
-def load_block(lanes, scratch, slot, block, g):  # type: ignore[no-untyped-def]
-    """The activations of one block and group, step after step, and the places of its lanes."""
-    places, used, pixels = scratch.places[slot], scratch.used[slot], lanes.pixels
-    groups, width = lanes.w.shape[0], used.shape[0]
+@kernel
+def find_lanes(lanes, places, used, block):  # type: ignore[no-untyped-def]
+    """The places of a block's lanes in the first group, and which are in use; their number."""
+    groups, width, pixels = lanes.w.shape[0], used.shape[0], lanes.pixels
     first = block * width
     n = min(width, lanes.samples * pixels - first)
-    scratch.lengths[slot] = n
     s, m = first // pixels, first % pixels
     for i in range(width):
         used[i] = i < n
-        places[CODES, i] = s * lanes.strides[0] + g * lanes.strides[1] + lanes.pixel[m]
-        places[OUTPUT, i] = ((s * groups + g) * pixels + m) * lanes.channels
+        places[CODES, i] = s * lanes.strides[0] + lanes.pixel[m]
+        places[OUTPUT, i] = (s * groups * pixels + m) * lanes.channels
         m += 1
         if m == pixels:
             s, m = s + 1, 0
+    return n
+
+
+@inlined
+def load_block(lanes, scratch, slot, block, g):  # type: ignore[no-untyped-def]
+    """The activations of one block and group, step after step, and the places of its lanes."""
+    places, used = scratch.places[slot], scratch.used[slot]
+    if g == 0:
+        scratch.lengths[slot] = find_lanes(lanes, places, used, block)
+    else:  # everything lies as in the group before, so much further
+        for i in range(used.shape[0]):
+            places[CODES, i] += lanes.strides[1]
+            places[OUTPUT, i] += lanes.pixels * lanes.channels
+    n = scratch.lengths[slot]
     if lanes.by_runs:
         codes, origin = lanes.codes, places[CODES, :n]
-        pack_quads(codes, origin, lanes.step, scratch.quads, slot, width)  # type: ignore[no-untyped-call]
+        pack_quads(codes, origin, lanes.step, scratch.quads, slot, used.shape[0])  # type: ignore[no-untyped-call]
         scratch.packed[slot] = 0
     else:
         pack(lanes.codes, places[CODES, :n], lanes.step, scratch.panels[slot])

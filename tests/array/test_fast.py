@@ -281,7 +281,7 @@ def test_an_overflow_in_any_block_takes_nothing_from_the_blocks_before_it():
         assert check(datapath, schedule_of("weight_stationary", 4, shape))[2] > 0
 
 
-def test_what_never_overflows_needs_one_kernel_of_tiles_and_no_scipy():
+def test_what_never_overflows_needs_one_kernel_of_tiles_and_no_scipy(tmp_path):
     program = (
         "import sys\n"
         "from oracles.one_output import *\n"
@@ -296,7 +296,8 @@ def test_what_never_overflows_needs_one_kernel_of_tiles_and_no_scipy():
         "print(len(range_tiles.signatures), len(run_tiles.signatures))\n"
         "print('numba.np.arraymath' in sys.modules, 'scipy.linalg' in sys.modules)\n"
     )
-    environment = {"PYTHONPATH": str(Path(__file__).parents[1]), "NUMBA_DISABLE_JIT": "0"}
+    environment = {"PYTHONPATH": str(Path(__file__).parents[1]), "NUMBA_DISABLE_JIT": "0",
+                   "NUMBA_CACHE_DIR": str(tmp_path)}  # fmt: skip  # nothing there: it compiles
     run = subprocess.run([sys.executable, "-c", program], env=os.environ | environment, check=True,
                          capture_output=True, text=True)  # fmt: skip
     assert run.stdout.split() == ["1", "0", "True", "False"]

@@ -85,9 +85,14 @@ def classify(v, exact, changed, register, pair):  # type: ignore[no-untyped-def]
 
 
 def write(v, values, places, first, rows, out):  # type: ignore[no-untyped-def]
-    """All channels of a lane in one store, where the tile is full."""
+    """All channels of a lane in one store, where the tile is full; one channel's runs of lanes."""
     if rows == CHANNELS and places.shape[0] == LANES:
         kernels.write(values, places, first, out)
+    elif rows == 1 and are_runs(places):
+        for run in range(0, LANES, RUN):
+            at = places[run] + first
+            for i in range(RUN):
+                out[at + i] = values[0, run + i]
     else:
         for i in range(places.shape[0]):
             at = places[i] + first
