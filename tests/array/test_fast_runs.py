@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from oracles.small_layers import plain, register, schedule_of
 
+from hwsim.arith.overflow import Overflow
 from hwsim.array import fast_layout, fast_runs
 from hwsim.array.fast import execute_by
 from hwsim.array.fast_layout import lane_layout
@@ -30,6 +31,21 @@ def layer(seed, pixels, k, n, fold, samples=1, groups=1, bits=20, spread=30):
     bias = {("preload", "last")[seed % 2]: rng.integers(-3000, 3000, (groups, n))}
     schedule = schedule_of(dataflow, fold or 16, 16, groups, pixels, k, n)
     return replace(datapath, **bias), schedule
+
+
+def assert_same(found, wanted):
+    """Two executions of one layer."""
+    assert (found.accumulator == wanted.accumulator).all()
+    assert (found.exact == wanted.exact).all()
+    for one, other in (
+        (found.accumulator_ledger, wanted.accumulator_ledger),
+        (found.chain, wanted.chain),
+    ):
+        assert (one is None) == (other is None)
+        for name in vars(one) if one is not None else ():
+            assert np.array_equal(getattr(one, name), getattr(other, name)), name
+    for name, column in found.events.columns.items():
+        assert np.array_equal(column, wanted.events.columns[name]), name
 
 
 @pytest.mark.parametrize("seed", range(6))
@@ -90,17 +106,28 @@ def test_runs_and_single_steps_give_the_same_ledger(shape, bits):
         execute_by(replace(layout, by_runs=way), datapath, schedule, 0, True)
         for way in (True, False)
     )
-    assert (runs.accumulator == steps.accumulator).all()
-    assert (runs.exact == steps.exact).all()
-    for one, other in (
-        (runs.accumulator_ledger, steps.accumulator_ledger),
-        (runs.chain, steps.chain),
-    ):
-        assert (one is None) == (other is None)
-        for name in vars(one) if one is not None else ():
-            assert np.array_equal(getattr(one, name), getattr(other, name)), name
-    for name, column in runs.events.columns.items():
-        assert np.array_equal(column, steps.events.columns[name]), name
+    assert_same(runs, steps)
+
+
+@pytest.mark.parametrize("rule", [Overflow.SATURATE, Overflow.WRAP])
+@pytest.mark.parametrize("most", [(1 << 31) - 1, 1 << 31])
+@pytest.mark.parametrize("bits", [24, 31])
+def test_sums_that_reach_the_last_value_of_32_bits_are_those_of_the_plan(bits, most, rule):
+    """A bias of a channel that is dead in the float network is often as far as that."""
+    datapath, schedule = layer(0, 100, 16, 4, 0)
+    a, w = np.full_like(datapath.a, 255), np.full_like(datapath.w, 127)
+    wrapping = (1 << bits - 1) if rule == Overflow.WRAP else 0
+    bias = most - 16 * 255 * 127 - wrapping
+    datapath = replace(
+        datapath, a=a, w=w * np.array([1, 1, -1, -1], np.int32),
+        preload=np.array([[bias, -bias, bias, -bias]]),
+        reach=(255, 127), accumulator=register(bits, rule),
+    )  # fmt: skip
+    layout = lane_layout(datapath, schedule)
+    assert layout.dtype == (np.int32 if most < 1 << 31 else np.int64)
+    found, wanted = (execute_by(way, datapath, schedule, 0, True) for way in (layout, None))
+    assert_same(found, wanted)
+    assert abs(found.exact).max() == bias + 16 * 255 * 127 == most - wrapping
 
 
 @needs_runs
