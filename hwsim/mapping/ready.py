@@ -6,7 +6,9 @@ memory stay in place, activations are read from padded images, some samples at a
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -17,9 +19,9 @@ from hwsim.array.fast_lanes import ACC, LINK
 from hwsim.array.fast_layout import lane_layout
 from hwsim.array.fast_run import Happened, LaneRun, first_places
 from hwsim.array.fast_tally import register_ledgers
-from hwsim.array.gemm import Datapath
+from hwsim.array.gemm import Datapath, Ints
 from hwsim.array.ledger import Place
-from hwsim.array.requantizer_counts import CountingRequantizer
+from hwsim.array.requantizer_counts import CountingRequantizer, Room
 from hwsim.array.stepwise import UNLIMITED
 from hwsim.mapping.images import Images
 from hwsim.mapping.layer import MacLayer
@@ -27,7 +29,7 @@ from hwsim.mapping.lowering import lower
 from hwsim.mapping.prepare import PreparedLayer
 from hwsim.mapping.run import LayerLedger, trap_at_first
 
-OUTPUTS_AT_ONCE = 1 << 16  # whose sums stay near the processor
+OUTPUTS_AT_ONCE = 1 << 17  # whose sums stay near the processor
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,6 +52,7 @@ class ReadyLayer:
         most: int,
         kind: np.dtype[Any],
         where: str,
+        room: Room,
     ) -> None:
         _, groups, m, _, n = prepared.datapath.shape
         gemm, machine = prepared.gemm, prepared.machine
@@ -61,13 +64,27 @@ class ReadyLayer:
         if machine.operands.zero_point != "subtract":
             activation = machine.operands.activation.format
             offset = datapaths.recentre(*gemm.a_range, activation, "operands.activation", where)
-        dtype = prepared.datapath.a.dtype
-        zero_point = gemm.a_zero_point
+        dtype, zero_point = prepared.datapath.a.dtype, gemm.a_zero_point
         self.images = Images(layer, shape, self.k_order, offset, zero_point, self.at_once, dtype)
-        self.requantizer = CountingRequantizer(prepared.requantizer, self.columns, self.at_once)
+        self.room = room
+        self.requantizer = CountingRequantizer(prepared.requantizer, self.columns, room)
         self.runs: dict[bool, LaneRun] = {}
-        outputs = self.at_once * groups * m * n
-        self.sums = np.empty(outputs, np.int64), np.empty(outputs, np.int64)  # exact, kept
+
+    def sums(self, samples: int) -> tuple[Ints, Ints]:
+        """Room for the exact sums of so many samples, and for what the accumulator keeps."""
+        size = samples * prod(self.columns)
+        exact, kept = (self.room.of(name, size, np.int64) for name in ("exact", "kept"))
+        return exact.reshape(-1, *self.columns), kept.reshape(-1, *self.columns)
+
+    def arrays(self) -> Iterator[NDArray[Any]]:
+        """What it holds that takes memory; the room may be that of other layers too."""
+        gemm, datapath = self.prepared.gemm, self.prepared.datapath
+        yield from (gemm.w, datapath.w, self.images.images, *self.room.arrays())
+        yield from (*self.requantizer.by_row, self.requantizer.reals)
+        for run in self.runs.values():
+            yield run.lanes.w
+            for scratch, *_ in run.workers:
+                yield from (scratch.panels, scratch.total, scratch.spans, scratch.kept)
 
     def _lane_run(self, *, limited: bool) -> LaneRun:
         """The layer in lanes, with its registers or with unlimited ones."""
@@ -83,14 +100,14 @@ class ReadyLayer:
 
     def exact_codes(self, codes: NDArray[Any]) -> NDArray[Any]:
         """Codes of shape (S, G, M, N) that unlimited registers give; nothing is counted."""
-        run, exact = self._lane_run(limited=False), self.sums[0]
+        run = self._lane_run(limited=False)
         found = np.empty((len(codes), *self.columns), self.kind)
         for start in range(0, len(codes), self.at_once):
             some = codes[start : start + self.at_once]
             self.images.place(some)
-            run(len(some), *self.sums)
-            part = found[start : start + self.at_once]
-            self.requantizer(exact[: part.size].reshape(part.shape), part)
+            exact, kept = self.sums(len(some))
+            run(len(some), exact.reshape(-1), kept.reshape(-1))
+            self.requantizer(exact, found[start : start + self.at_once])
         return found
 
     def __call__(
@@ -109,7 +126,9 @@ class ReadyLayer:
         for start in range(0, len(codes), self.at_once):
             some = codes[start : start + self.at_once]
             self.images.place(some)
-            batch.take(start, len(some), run(len(some), *self.sums))
+            sums = self.sums(len(some))
+            found = run(len(some), *(each.reshape(-1) for each in sums))
+            batch.take(start, sums, found)
         ledger = batch.ledger(run)
         if trap:
             trap_at_first(self.prepared, ledger, first_sample, self.where)
@@ -127,10 +146,10 @@ class Batch:
         self.requant_transient = np.zeros((ready.columns[0], ready.columns[2]), np.int64)
         self.changed, self.farthest = 0, 0
 
-    def take(self, start: int, samples: int, found: Happened) -> None:
-        """Some samples, whose sums lie in `ReadyLayer.sums`."""
-        ready, part = self.ready, self.codes[start : start + samples]
-        exact, kept = (sums[: part.size].reshape(part.shape) for sums in ready.sums)
+    def take(self, start: int, sums: tuple[Ints, Ints], found: Happened) -> None:
+        """Some samples: exact sums, and what registers kept where any was run stepwise."""
+        ready, (exact, kept), samples = self.ready, sums, len(sums[0])
+        part = self.codes[start : start + samples]
         hardware = kept if found.stepped else exact
         flags, happened = ready.requantizer(hardware, part)
         if found.stepped:
@@ -163,9 +182,8 @@ class Batch:
             return
 
         def alone(s: int) -> tuple[Datapath, int]:
-            ready, at = self.ready, start + s
-            gemm = ready.prepared.gemm
-            codes = self.given[at : at + 1]
+            ready, gemm = self.ready, self.ready.prepared.gemm
+            codes = self.given[start + s : start + s + 1]
             one = lower(ready.layer, codes, gemm.a_zero_point, gemm.a_range, ready.k_order)
             one = replace(one, bias=gemm.bias)
             return datapaths.build(one, ready.prepared.machine, ready.where)[0], 0
@@ -201,6 +219,7 @@ def ready_layer(
     most: int,
     kind: np.dtype[Any],
     where: str,
+    room: Room | None = None,
 ) -> ReadyLayer | None:
     """The layer made ready, or None where it does not run in lanes, or its bias loses something.
 
@@ -216,6 +235,8 @@ def ready_layer(
         Of the codes that leave: it holds their format.
     where : str
         The layer's name, for messages.
+    room : Room, optional
+        That of other layers, which run one after the other.
     """
     datapath, lost = prepared.datapath, prepared.bias.lost
     if layer.op == "batch_matmul" or datapath.row_sum is not None:
@@ -226,4 +247,4 @@ def ready_layer(
         return None
     if lane_layout(datapath, prepared.schedule) is None:
         return None
-    return ReadyLayer(layer, shape, prepared, most, kind, where)
+    return ReadyLayer(layer, shape, prepared, most, kind, where, room or Room())
