@@ -82,9 +82,10 @@ class ReadyLayer:
         yield from (gemm.w, datapath.w, self.images.images, *self.room.arrays())
         yield from (*self.requantizer.by_row, self.requantizer.reals)
         for run in self.runs.values():
-            yield run.lanes.w
+            yield from (run.lanes.w, *run.lanes.runs)
             for scratch, *_ in run.workers:
-                yield from (scratch.panels, scratch.total, scratch.spans, scratch.kept)
+                yield from (scratch.panels, scratch.quads, scratch.total, scratch.spans)
+                yield from (scratch.ends, scratch.kept)
 
     def _lane_run(self, *, limited: bool) -> LaneRun:
         """The layer in lanes, with its registers or with unlimited ones."""
