@@ -77,7 +77,7 @@ class Scratch(NamedTuple):
     panels : ndarray of shape (blocks at once, K, B)
         Activations of some blocks, of one group.
     quads : uint8 ndarray of shape (quads, blocks at once * B, 4)
-        The same for runs.
+        The same for runs; int8 and empty where there are none: the type chooses what is compiled.
     packed : int64 ndarray of shape (blocks at once,)
         Whether ``panels`` holds a block's activations, where ``quads`` do.
     lengths : int64 ndarray of shape (blocks at once,)
@@ -108,7 +108,7 @@ class Scratch(NamedTuple):
     """
 
     panels: Ints
-    quads: NDArray[np.uint8]
+    quads: NDArray[np.uint8] | NDArray[np.int8]
     packed: Ints
     lengths: Ints
     places: Ints

@@ -128,7 +128,8 @@ class Layout:
         """`Lanes.w`, of the first so many steps."""
         shape = (self.shape[1], self.parts, steps, 3 if self.pairs else 1, self.rows)
         w = np.empty(shape, self.dtype)
-        lay_weights(np.ascontiguousarray(datapath.w), w)
+        if steps:
+            lay_weights(np.ascontiguousarray(datapath.w), w)
         return w
 
     def scratch(self) -> Scratch:
@@ -140,9 +141,10 @@ class Layout:
         tiles = aligned((5, *tile), self.dtype)
         own = slots if self.by_runs else 1
         quads = -(-k // QUAD) if self.by_runs else 0
+        kind: DTypeLike = np.uint8 if self.by_runs else np.int8
         return Scratch(
             panels=aligned((slots, k, self.width), np.int16 if self.pairs else self.dtype),
-            quads=aligned((quads, slots * self.width, QUAD), np.uint8).view(np.uint8),
+            quads=aligned((quads, slots * self.width, QUAD), np.uint8).view(kind),
             packed=np.zeros(slots, np.int64),
             lengths=np.zeros(slots, np.int64),
             places=np.zeros((slots, 2, self.width), np.int64),
@@ -225,5 +227,5 @@ def lane_layout(
         by_runs=False,
         shape=(samples, groups, m, k, n),
     )
-    by_runs = HAS_RUNS and layout.pairs and layout.blocks > BLOCKS // 2 and fits(datapath)
+    by_runs = HAS_RUNS and layout.pairs and fits(datapath)
     return replace(layout, by_runs=by_runs)

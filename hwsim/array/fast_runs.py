@@ -39,7 +39,7 @@ class Runs(NamedTuple):
         The quad of each up and down; of one without weights 0.
     words : int8 ndarray of shape (pairs, 2, 4)
         Its four weights; a step of another run has 0.
-    first : int64 ndarray of shape (G, channels, F + 1)
+    first : int64 ndarray of shape (G, channels, F + 1), F at least 1
         Pairs ``first[g, n, f] <= j < first[g, n, f + 1]`` are fold f of a channel.
     """
 
@@ -59,7 +59,8 @@ def in_runs(w: NDArray[np.signedinteger], channels: int, fold: int) -> Runs:
     ([[0, 0], [0, 1], [1, 0]], [[[0, 3]]])
     """
     groups, steps, _ = w.shape
-    found = room((groups, channels, -(-steps // fold) + 1), w.size)
+    folds = max(-(-steps // fold), 1)  # one of nothing, where there are no steps
+    found = room((groups, channels, folds + 1), w.size)
     pairs = lay_runs(w, fold, *found)
     return Runs(found.at[:pairs], found.words[:pairs], found.first)
 
@@ -109,11 +110,13 @@ def fits(datapath: Datapath) -> bool:
 
 def pack_quads(codes, origin, step, quads, slot, width):  # type: ignore[no-untyped-def]
     """Lanes of a block to ``quads``: ``quads[k // 4, slot * width + i, k % 4]`` is step k of lane
-    i, which lies at ``origin[i] + step[k]`` in ``codes``. Other bytes keep what they hold: no
-    weight is multiplied with them, or nobody reads the lane."""
-    for k in range(step.shape[0]):
-        for i in range(origin.shape[0]):
-            quads[k // QUAD, slot * width + i, k % QUAD] = codes[origin[i] + step[k]]
+    i, which lies at ``origin[i] + step[k]`` in ``codes``. Lanes without an origin are 0; bytes
+    behind the last step hold anything: no weight is multiplied with them."""
+    lanes = quads[:, slot * width : (slot + 1) * width]
+    for i in range(origin.shape[0]):
+        for k in range(step.shape[0]):
+            lanes[k // QUAD, i, k % QUAD] = codes[origin[i] + step[k]]
+    lanes[:, origin.shape[0] :] = 0
 
 
 def add_runs(quads, at, words, first, start, used, r, slots, total, spans):  # type: ignore[no-untyped-def]
@@ -194,10 +197,7 @@ def _add_fold_runs(quads, at, words, first, r, slots, ends, spans):  # type: ign
     """Vector code where the processor has it."""
 
     def in_vectors(quads, at, words, first, r, slots, ends, spans):  # type: ignore[no-untyped-def]
-        if slots == len(ends):
-            vector.add_fold_runs(quads, at, words, first, r, ends, spans)
-        else:
-            vector.add_fewer_fold_runs(quads, at, words, first, r, ends, spans)
+        vector.add_fold_runs(quads, at, words, first, r, ends, spans)
 
     return in_vectors if vector.HAS_RUNS else add_fold_runs
 

@@ -34,15 +34,16 @@ from hwsim.array.fast_steps import (
 from hwsim.array.vector import tile as vector
 
 
-def replaced(by: Any, lanes: str = "v") -> Callable[[Any], Any]:
-    """Let numba compile ``by`` for a function where its argument ``lanes`` is laid out in pairs."""
+def replaced(by: Any, lanes: str = "v", kind: Any = types.int16) -> Callable[[Any], Any]:
+    """Let numba compile ``by`` for a function where its argument ``lanes`` is of one type: laid out
+    in pairs."""
 
     def register(definition: Any) -> Any:
         names = signature(definition)
         at = list(names.parameters).index(lanes)
 
         def chosen(*arguments: Any) -> Any:
-            return by if arguments[at].dtype == types.int16 else definition
+            return by if arguments[at].dtype == kind else definition
 
         chosen.__signature__ = names  # type: ignore[attr-defined]  # numba compares the names
         overload(definition)(chosen)

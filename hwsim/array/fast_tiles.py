@@ -10,7 +10,7 @@ outputs lie side by side.
 
 from __future__ import annotations
 
-from hwsim._jit import inlined, kernel, lean_kernel
+from hwsim._jit import inlined, kernel, lean_kernel, types
 from hwsim.array.fast_lanes import (
     ACC,
     ADDING,
@@ -28,7 +28,15 @@ from hwsim.array.fast_lanes import (
 from hwsim.array.fast_runs import add_fold_runs, add_runs, pack_quads
 from hwsim.array.fast_steps import HI, KEPT, LO, join
 from hwsim.array.fast_stores import store_tile
-from hwsim.array.fast_sums import add_ends, add_folds, add_products, pack, widen, write
+from hwsim.array.fast_sums import (
+    add_ends,
+    add_folds,
+    add_products,
+    pack,
+    replaced,
+    widen,
+    write,
+)
 
 
 @kernel
@@ -46,7 +54,7 @@ def blocks_at_once(most, left):  # type: ignore[no-untyped-def]
     return min(most if left % most == 0 else max(most - 1, 1), left)
 
 
-@kernel
+@inlined
 def find_lanes(lanes, places, used, block):  # type: ignore[no-untyped-def]
     """The places of a block's lanes in the first group, and which are in use; their number."""
     groups, width, pixels = lanes.w.shape[0], used.shape[0], lanes.pixels
@@ -73,13 +81,20 @@ def load_block(lanes, scratch, slot, block, g):  # type: ignore[no-untyped-def]
         for i in range(used.shape[0]):
             places[CODES, i] += lanes.strides[1]
             places[OUTPUT, i] += lanes.pixels * lanes.channels
-    n = scratch.lengths[slot]
-    if lanes.by_runs:
-        codes, origin = lanes.codes, places[CODES, :n]
-        pack_quads(codes, origin, lanes.step, scratch.quads, slot, used.shape[0])  # type: ignore[no-untyped-call]
-        scratch.packed[slot] = 0
-    else:
-        pack(lanes.codes, places[CODES, :n], lanes.step, scratch.panels[slot])
+    origin = places[CODES, : scratch.lengths[slot]]
+    fill(scratch.quads, lanes.codes, origin, lanes.step, scratch, slot)
+
+
+def fill_quads(quads, codes, origin, step, scratch, slot):  # type: ignore[no-untyped-def]
+    """The same for runs."""
+    pack_quads(codes, origin, step, quads, slot, scratch.used.shape[1])  # type: ignore[no-untyped-call]
+    scratch.packed[slot] = 0
+
+
+@replaced(fill_quads, "quads", types.uint8)
+def fill(quads, codes, origin, step, scratch, slot):  # type: ignore[no-untyped-def]
+    """The activations of a block's lanes."""
+    pack(codes, origin, step, scratch.panels[slot])
 
 
 @inlined
@@ -98,24 +113,36 @@ def run_part(lanes, scratch, slots, g, c):  # type: ignore[no-untyped-def]
             add_runs(quads, at, words, own, start, used, r, slots, total, spans)  # type: ignore[no-untyped-call]
 
 
-@inlined
-def range_tile(lanes, scratch, slot, slots, block, g, c):  # type: ignore[no-untyped-def]
-    """The exact sums of one tile, their extremes, and those of every fold; by runs, of those of all
-    blocks together when the first is asked for."""
-    tile, panel, w = slot * lanes.by_runs, scratch.panels[slot], lanes.w[g, c]
-    total, spans, ends = scratch.total[tile], scratch.spans[tile], scratch.ends[tile]
-    start, used, n = lanes.start[g, c], scratch.used[slot], scratch.lengths[slot]
-    if lanes.by_runs:
-        if slot == 0:
-            run_part(lanes, scratch, slots, g, c)
-        if lanes.chained:
-            add_ends(panel, ends, start, used, total, spans)
-    elif lanes.chained:
+def run_tile(quads, lanes, scratch, slot, slots, g, c):  # type: ignore[no-untyped-def]
+    """By runs: of all blocks together when the first is asked for."""
+    if slot == 0:
+        run_part(lanes, scratch, slots, g, c)
+    if lanes.chained:
+        panel, ends, spans = scratch.panels[slot], scratch.ends[slot], scratch.spans[slot]
+        add_ends(panel, ends, lanes.start[g, c], scratch.used[slot], scratch.total[slot], spans)
+
+
+@replaced(run_tile, "quads", types.uint8)
+def add_tile(quads, lanes, scratch, slot, slots, g, c):  # type: ignore[no-untyped-def]
+    """The products of one tile, step by step."""
+    w, start = lanes.w[g, c], lanes.start[g, c]
+    panel, used = scratch.panels[slot], scratch.used[slot]
+    total, spans, ends = scratch.total[0], scratch.spans[0], scratch.ends[0]
+    if lanes.chained:
         add_folds(w, panel, start, used, lanes.fold, ends, total, spans)
     else:
         add_products(w, panel, start, used, total, spans[ACC])
+
+
+@inlined
+def range_tile(lanes, scratch, slot, slots, block, g, c):  # type: ignore[no-untyped-def]
+    """The exact sums of one tile, their extremes, and those of every fold."""
+    tile, n = slot * lanes.by_runs, scratch.lengths[slot]
+    total, spans = scratch.total[tile], scratch.spans[tile]
+    add_tile(scratch.quads, lanes, scratch, slot, slots, g, c)
     for j in range(lanes.factor.shape[0]):
-        term = lanes.term[j, g, block * len(used) : block * len(used) + n]
+        first = block * scratch.used.shape[1]
+        term = lanes.term[j, g, first : first + n]
         for r in range(total.shape[0]):
             lo, hi = spans[ACC, LO, r], spans[ACC, HI, r]
             join(lanes.factor[j, g, c, r], term, total[r, :n], lo, hi)

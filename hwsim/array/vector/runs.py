@@ -88,31 +88,25 @@ def _add_runs(blocks: int) -> Any:
     return vector_kernel(body)
 
 
-def _add_fold_runs(blocks: int) -> Any:
-    """The same for a chain."""
-
-    def body(
-        e: Emitter, quads: Array, at: Array, words: Array, first: Array, r: Any, ends: Array,
-        spans: Array,
-    ) -> None:  # fmt: skip
-        """All folds of a channel, each from 0 on."""
-        b, places = e.builder, _places(blocks)
-        sums, least, largest = ([e.slot(VECTOR(None)) for _ in places] for _ in range(3))
-        with e.loop(0, ends.shape[1]) as f:
-            for total in sums:
-                total.set(VECTOR(None))
-            bounds = first.load(f, kind=INDEX), first.load(b.add(f, INDEX(1)), kind=INDEX)
-            _run_pairs(e, (quads, at, words), bounds, sums, least, largest)
-            for total, (block, half) in zip(sums, places, strict=True):
-                ends.store(total(), block, f, r, half)
-        _store_ends(spans, 1, r, blocks, (least, largest))
-
-    body.__name__ = f"add_fold_runs_{blocks}"
-    return vector_kernel(body)
-
-
 add_runs, add_fewer_runs = _add_runs(BLOCKS), _add_runs(BLOCKS - 1)
-add_fold_runs, add_fewer_fold_runs = _add_fold_runs(BLOCKS), _add_fold_runs(BLOCKS - 1)
+
+
+@vector_kernel
+def add_fold_runs(
+    e: Emitter, quads: Array, at: Array, words: Array, first: Array, r: Any, ends: Array,
+    spans: Array,
+) -> None:  # fmt: skip
+    """All folds of a channel, each from 0 on."""
+    b, places = e.builder, _places(BLOCKS)
+    sums, least, largest = ([e.slot(VECTOR(None)) for _ in places] for _ in range(3))
+    with e.loop(0, ends.shape[1]) as f:
+        for total in sums:
+            total.set(VECTOR(None))
+        bounds = first.load(f, kind=INDEX), first.load(b.add(f, INDEX(1)), kind=INDEX)
+        _run_pairs(e, (quads, at, words), bounds, sums, least, largest)
+        for total, (block, half) in zip(sums, places, strict=True):
+            ends.store(total(), block, f, r, half)
+    _store_ends(spans, 1, r, BLOCKS, (least, largest))
 
 
 @vector_kernel
@@ -142,6 +136,8 @@ def pack_quads(codes, origin, step, quads, slot, width):  # type: ignore[no-unty
     if are_runs(origin):
         _pack_runs(codes, origin, step, quads, slot)
     else:
+        lanes = quads[:, slot * width : (slot + 1) * width]
+        lanes[:, origin.shape[0] :] = 0
         for i in range(origin.shape[0]):
             for k in range(step.shape[0]):
-                quads[k // 4, slot * width + i, k % 4] = codes[origin[i] + step[k]]
+                lanes[k // 4, i, k % 4] = codes[origin[i] + step[k]]
