@@ -50,7 +50,7 @@ class Near(NamedTuple):
         By row of the product; the last one: at the store behind the array.
     late : of shape (blocks, J, LANES)
         Events at late stores.
-    forms : of shape (4,)
+    forms : of shape (5,)
         As `systolic_registers.Forms` lists them.
     """
 
@@ -81,7 +81,7 @@ class Near(NamedTuple):
             (blocks, late, LANES),
         )
         blank = [blank_vectors(shape) for shape in shapes]
-        return cls(*blank, *[np.array([*forms, 0, 0], np.int32)])
+        return cls(*blank, *[np.array([*forms, 0, 0, 0], np.int32)])
 
 
 def blank_vectors(shape: tuple[int, ...]) -> Words:

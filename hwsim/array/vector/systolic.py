@@ -34,7 +34,6 @@ from hwsim.array.vector.systolic_registers import (
     HIGH,
     LOW,
     NO,
-    PRODUCTS,
     REGISTER,
     STORED,
     TOUCHED,
@@ -43,6 +42,7 @@ from hwsim.array.vector.systolic_registers import (
     ZERO,
     Forms,
     Rule,
+    Trial,
     fill,
     some,
 )
@@ -66,7 +66,7 @@ def _fold_behind(
     """One fold of a column, every group of waves: its chain through all rows, from 0, and one
     store behind the array. Arguments as `hwsim.array.cycle_waves.waves` says."""
     b, form, chain, adding = e.builder, Forms(e, forms), Rule(e, rules, 0), Rule(e, rules, 1)
-    narrow, spans = e.slot(form[PRODUCTS]), ChainSpans(e, form, rules)
+    narrow, spans = Trial(e, form), ChainSpans(e, form, rules)
     reached = [e.slot(end) for end in NO_SPAN]
     with e.loop(0, groups) as group:
         first = b.mul(group, INDEX(WAVES))
@@ -77,12 +77,12 @@ def _fold_behind(
         form[EXPECTED] = NO
         with b.if_then(b.and_(narrow(), b.not_(apart()))):
             spans.add_exact(HalfTile(e, *parts), exact, apart, wide)
-            narrow.set(b.not_(wide()))
+            narrow.end(wide(), group)
             apart.set(b.and_(form[REGISTER], apart()))
         with b.if_then(apart()):
             call_emitted(b, store_chain, work, *parts, base, rules, valid, found, events, forms)
             wide.set(form[TOUCHED])
-            narrow.set(b.not_(wide()))
+            narrow.end(wide(), group)
             fill(exact, own.load(EXACT))
         with b.if_then(wide()):
             fill(exact, [ZERO] * WAVES)
@@ -148,7 +148,7 @@ def _fold_in_place(
 ) -> None:  # fmt: skip
     """Some rows of sums that stay, every group of waves. Arguments: `_fold_behind`."""
     b, form, rule = e.builder, Forms(e, forms), Rule(e, rules, 1)
-    narrow = e.slot(form[PRODUCTS])
+    narrow = Trial(e, form)
     with e.loop(0, groups) as group:
         first = b.mul(group, INDEX(WAVES))
         parts, own = (x, w, pairs, first), Waves(e, sums, first, valid, found)
@@ -159,13 +159,13 @@ def _fold_in_place(
             leaves = exact_in_place(own, HalfTile(e, *parts), rule)
             apart.set(b.and_(form[REGISTER], leaves))
             wide.set(b.and_(leaves, b.not_(apart())))
-            narrow.set(b.not_(wide()))
+            narrow.end(wide(), group)
         with b.if_then(apart()):
             with b.if_then(b.not_(differ)):
                 own.store(STORED, own.load(EXACT))
             call_emitted(b, store_in_place, sums, *parts, rules, valid, found, events, forms)
             wide.set(form[TOUCHED])
-            narrow.set(b.not_(wide()))
+            narrow.end(wide(), group)
         with b.if_then(wide()):
             _wide_in_place(own, Tile(e, *parts), rule, rules, differ, apart(), events, form)
         left.store(b.zext(b.or_(differ, form[EXPECTED]), WORD), group)

@@ -23,7 +23,8 @@ CHAIN, ACC = range(2)  # registers: rows of `found`
 LOW, HIGH, FINAL_LOW, FINAL_HIGH, PERSISTENT, TRANSIENT, FIRST = range(7)  # columns of `found`
 LO, HI, LEAST, MOST, ABOVE = range(5)  # columns of `rules`
 STORED, EXACT, CHANGED, LOWEST, HIGHEST = range(5)  # of each wave: rows of `start` and of sums
-PRODUCTS, REGISTER, EXPECTED, TOUCHED = range(4)  # `forms`: see `Forms`
+PRODUCTS, REGISTER, EXPECTED, TOUCHED, RESTING = range(5)  # `forms`: see `Forms`
+REST = 7  # folds
 ZERO, YES, NO = VECTOR(None), BIT(1), BIT(0)
 LOW_HALF, SIXTEEN = VECTOR([0xFFFF] * WORDS), VECTOR([16] * WORDS)
 ONE = INDEX(1)
@@ -37,11 +38,12 @@ def fixed(array: Array, *extents: int) -> Array:
 
 
 class Forms:
-    """Where sums are made in 16-bit lanes (`systolic_halves`): an int32 array of four truths.
+    """Where sums are made in 16-bit lanes (`systolic_halves`): an int32 array.
 
     ``PRODUCTS``: all products fit. ``REGISTER``: so does the register of most stores. ``EXPECTED``:
     a sum of the waves before left it, so that the next ones are stored at once. ``TOUCHED``: of the
-    waves at work, an exact sum may have left 16 bits.
+    waves at work, an exact sum may have left 16 bits. ``RESTING``: folds for which no waves are
+    tried in them.
     """
 
     def __init__(self, e: Emitter, words: Array) -> None:
@@ -54,6 +56,30 @@ class Forms:
     def __setitem__(self, form: int, truth: Any) -> None:
         """Write one."""
         self.words.store(self.e.builder.zext(truth, WORD), INDEX(form))
+
+
+class Trial:
+    """Whether exact sums of the next waves are tried in 16-bit lanes: not after others of the same
+    fold left them, and where the first ones did, not in the next `REST` folds either."""
+
+    def __init__(self, e: Emitter, form: Forms) -> None:
+        b, self.e, self.form = e.builder, e, form
+        resting = form.words.load(RESTING, kind=WORD)
+        rested = b.icmp_signed("==", resting, WORD(0))
+        left = b.select(rested, resting, b.sub(resting, WORD(1)))
+        form.words.store(left, INDEX(RESTING))
+        self.next = e.slot(b.and_(form[PRODUCTS], rested))
+
+    def __call__(self) -> Any:
+        """Whether they are."""
+        return self.next()
+
+    def end(self, wide: Any, group: Any) -> None:
+        """``wide``: whether sums of a group of waves left 16 bits."""
+        b = self.e.builder
+        self.next.set(b.not_(wide))
+        with b.if_then(b.and_(wide, b.icmp_signed("==", group, INDEX(0))), likely=False):
+            self.form.words.store(WORD(REST), INDEX(RESTING))
 
 
 class Rule:
