@@ -11,9 +11,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from hwsim.arith.overflow import Overflow, fit
+from hwsim.arith.overflow import fit
 from hwsim.array import replay
 from hwsim.array.cycle_layout import (
+    LANE,
     LANES,
     ROWS_IN_PLACE,
     STRETCH,
@@ -21,12 +22,14 @@ from hwsim.array.cycle_layout import (
     Words,
     copy_others,
     in_blocks,
+    is_plain,
+    rule_row,
 )
 from hwsim.array.cycle_memory import Counters, adding_register
 from hwsim.array.cycle_waves import run_waves
 from hwsim.array.dataflow import ONE_EACH, Schedule
 from hwsim.array.gemm import Datapath, Ints, Register
-from hwsim.array.ledger import Execution, Place, RegisterLedger, is_symmetric
+from hwsim.array.ledger import Execution, Place, RegisterLedger
 from hwsim.array.stepwise import output_problem, plan
 from hwsim.array.vector.instructions import CHOSEN
 from hwsim.array.vector.systolic_registers import (
@@ -45,8 +48,7 @@ from hwsim.array.vector.systolic_registers import (
 )
 
 REACH = 1 << 30  # no sum reaches it: half the range of a lane
-HALF_REACH = (1 << 15) - 1  # of an operand: half of a pair
-LANE = np.iinfo(np.int32)
+HALF_REACH = (1 << 15) - 1  # of an operand, or of a product in 16-bit lanes: half of a pair
 PANEL = 1 << 21  # pairs of weights, and counters of events, at once, where one block has fewer
 STAGES = {CHAIN: replay.CHAIN, ACC: replay.ACCUMULATOR}
 
@@ -67,22 +69,19 @@ def in_waves(datapath: Datapath, schedule: Schedule) -> bool:
     )
 
 
-def is_plain(register: Register) -> bool:
-    """Saturating, or wrapping a signed register whole."""
-    if register.overflow == Overflow.WRAP:
-        return register.wrap_bits == 0 and register.lo < 0
-    rules = Overflow.SATURATE, Overflow.SATURATE_SYMMETRIC, Overflow.TRAP
-    return register.overflow in rules and register.lo < 0
-
-
 def fits_lanes(datapath: Datapath, k: int) -> bool:
     """Whether operands fit 16 bits and no sum, exact or stored, reaches 2**30.
 
     A store never grows a value, so that no stored sum leaves the bound of the exact ones.
     """
-    a, w = datapath.reach or (largest(datapath.a), largest(datapath.w))
+    a, w = reach(datapath)
     late = sum(largest(factor) * largest(term) for factor, term in late_stores(datapath))
     return max(a, w) <= HALF_REACH and k * a * w + largest(datapath.preload) + late < REACH
+
+
+def reach(datapath: Datapath) -> tuple[int, int]:
+    """Largest magnitudes of activations and weights, or bounds of them."""
+    return datapath.reach or (largest(datapath.a), largest(datapath.w))
 
 
 def largest(values: Ints | NDArray[np.signedinteger] | None) -> int:
@@ -95,7 +94,7 @@ def largest(values: Ints | NDArray[np.signedinteger] | None) -> int:
 def late_stores(datapath: Datapath) -> list[tuple[Ints, Ints]]:
     """What is stored after all products: ``factor * term``, of shapes (G, N) and (S, G, M)."""
     samples, groups, m, _, _ = datapath.shape
-    ones = np.ones((samples, groups, m), np.int64)
+    ones = np.broadcast_to(np.int64(1), (samples, groups, m))
     found = []
     if datapath.row_sum is not None:
         found.append((-datapath.w_zero_point, datapath.row_sum))
@@ -104,16 +103,6 @@ def late_stores(datapath: Datapath) -> list[tuple[Ints, Ints]]:
     if datapath.check_final:
         found.append((np.zeros_like(datapath.w_zero_point), ones))
     return found
-
-
-def rule_row(register: Register) -> list[int]:
-    """``LO HI LEAST MOST ABOVE`` of `hwsim.array.vector.systolic`."""
-    if register.bits >= LANE.bits:
-        return [LANE.min, LANE.max, LANE.min, LANE.max, 0]
-    if register.overflow == Overflow.WRAP:
-        return [register.lo, register.hi, LANE.min, LANE.max, LANE.bits - register.bits]
-    low = -register.hi if is_symmetric(register) else register.lo
-    return [low, register.hi, low, register.hi, 0]
 
 
 class WaveLayer:
@@ -162,8 +151,8 @@ class WaveLayer:
         run_waves(
             np.ascontiguousarray(datapath.a), np.ascontiguousarray(datapath.w, np.int32), rows,
             int(bool(datapath.chain)), start, self.rules(), in_blocks(factor), term, self.found,
-            Near.of(together, -(-k // rows), rows, late), self.by_channel, self.by_row, differs,
-            stored, exact,
+            Near.of(together, -(-k // rows), rows, late, self.forms()), self.by_channel,
+            self.by_row, differs, stored, exact,
         )  # fmt: skip
         return stored, copy_others(differs, stored, exact)
 
@@ -175,6 +164,12 @@ class WaveLayer:
         if datapath.check_final:
             found[-1] = datapath.accumulator
         return np.array([rule_row(r) for r in found], np.int32)
+
+    def forms(self) -> tuple[bool, bool]:
+        """Whether products fit 16-bit lanes, and with them the register of most stores."""
+        a, w = reach(self.datapath)
+        register, fits = (*self.datapath.chain, self.adding)[0], a * w <= HALF_REACH
+        return fits, fits and register.bits <= LANE.bits // 2
 
     def clocks(self) -> int:
         """Clocks of an image: a fold lasts until its last wave has left the last column."""

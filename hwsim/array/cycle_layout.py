@@ -12,7 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hwsim._jit import kernel
-from hwsim.array.gemm import Ints
+from hwsim.arith.overflow import Overflow
+from hwsim.array.gemm import Ints, Register
+from hwsim.array.ledger import is_symmetric
 from hwsim.array.vector.emission import WORDS
 from hwsim.array.vector.systolic_registers import CHANGED, HIGHEST, WAVES
 
@@ -20,6 +22,7 @@ LANES = WORDS  # columns of a block
 STRETCH = 8 * WAVES  # waves that go through one block of columns after the other
 FIELDS = HIGHEST + 1  # of the sums of a wave
 ROWS_IN_PLACE = 32  # where sums stay: rows at once
+LANE = np.iinfo(np.int32)
 LOW_HALF = 0xFFFF  # of a pair: a weight of the first row
 Words = NDArray[np.int32]
 
@@ -31,12 +34,12 @@ class Near(NamedTuple):
     ----------
     tiles : of shape (blocks, folds, even / 2, LANES)
         Weights, two rows to a pair; ``even``: rows of a fold, or one more, filled with 0.
-    elements : of shape (folds, STRETCH, even)
-        The stream.
+    elements : of shape (folds, STRETCH / 2, even + 1)
+        The stream, two waves to a pair; the last column is 0.
     terms : of shape (J, STRETCH)
         Of each wave, for J stores after all folds.
-    valid : of shape (STRETCH,)
-        0 of waves that are copies of the last one, else 1.
+    valid : of shape (2, STRETCH)
+        0 of waves that are copies of the last one, else 1; the same of two waves to a pair.
     sums : of shape (STRETCH, FIELDS, LANES)
         As `systolic_registers` lists them.
     left : of shape (STRETCH / WAVES,)
@@ -47,6 +50,8 @@ class Near(NamedTuple):
         By row of the product; the last one: at the store behind the array.
     late : of shape (blocks, J, LANES)
         Events at late stores.
+    forms : of shape (5,)
+        As `systolic_registers.Forms` lists them.
     """
 
     tiles: Words
@@ -58,23 +63,51 @@ class Near(NamedTuple):
     work: Words
     events: Words
     late: Words
+    forms: Words
 
     @classmethod
-    def of(cls, blocks: int, folds: int, rows: int, late: int) -> Near:
-        """All 0."""
+    def of(cls, blocks: int, folds: int, rows: int, late: int, forms: tuple[bool, bool]) -> Near:
+        """All 0, but for what is known of ``forms``: whether products and register fit 16 bits."""
         even = rows + rows % 2
         shapes = (
             (blocks, folds, even // 2, LANES),
-            (folds, STRETCH, even),
+            (folds, STRETCH // 2, even + 1),
             (late, STRETCH),
-            (STRETCH,),
+            (2, STRETCH),
             (STRETCH, FIELDS, LANES),
             (STRETCH // WAVES,),
             (WAVES, FIELDS, LANES),
             (blocks, folds, even + 1, LANES),
             (blocks, late, LANES),
         )
-        return cls(*(np.zeros(shape, np.int32) for shape in shapes))
+        blank = [blank_vectors(shape) for shape in shapes]
+        return cls(*blank, *[np.array([*forms, 0, 0, 0], np.int32)])
+
+
+def blank_vectors(shape: tuple[int, ...]) -> Words:
+    """Zeros whose vectors do not lie across the lines of a cache."""
+    words, line = int(np.prod(shape)), 4 * LANES
+    room = np.zeros(words + LANES, np.int32)
+    begin = -room.ctypes.data % line // 4
+    return room[begin : begin + words].reshape(shape)
+
+
+def is_plain(register: Register) -> bool:
+    """Saturating, or wrapping a signed register whole."""
+    if register.overflow == Overflow.WRAP:
+        return register.wrap_bits == 0 and register.lo < 0
+    rules = Overflow.SATURATE, Overflow.SATURATE_SYMMETRIC, Overflow.TRAP
+    return register.overflow in rules and register.lo < 0
+
+
+def rule_row(register: Register) -> list[int]:
+    """``LO HI LEAST MOST ABOVE`` of `hwsim.array.vector.systolic`."""
+    if register.bits >= LANE.bits:
+        return [LANE.min, LANE.max, LANE.min, LANE.max, 0]
+    if register.overflow == Overflow.WRAP:
+        return [register.lo, register.hi, LANE.min, LANE.max, LANE.bits - register.bits]
+    low = -register.hi if is_symmetric(register) else register.lo
+    return [low, register.hi, low, register.hi, 0]
 
 
 def in_blocks(rows: Ints) -> Words:
@@ -83,7 +116,9 @@ def in_blocks(rows: Ints) -> Words:
     blocks = -(-n // LANES)
     whole = np.zeros((groups, count, blocks * LANES), np.int32)
     whole[:, :, :n] = rows
-    return np.ascontiguousarray(whole.reshape(groups, count, blocks, LANES).swapaxes(1, 2))
+    placed = blank_vectors((groups, blocks, count, LANES))
+    placed[...] = whole.reshape(groups, count, blocks, LANES).swapaxes(1, 2)
+    return placed
 
 
 def copy_others(differs: NDArray[np.bool_], stored: Ints, exact: Ints) -> Ints:
@@ -122,16 +157,18 @@ def lay_weights(w, first, last, rows, tiles):  # type: ignore[no-untyped-def]
 def lay_elements(x, g, begin, count, rows, term, near):  # type: ignore[no-untyped-def]
     """A stretch of waves, fold by fold; the last one again where it is short."""
     m, elements, terms, valid = x.shape[2], near.elements, near.terms, near.valid
-    for i in range(valid.shape[0]):
-        valid[i] = i < count
+    for i in range(0, valid.shape[1], 2):
+        valid[0, i], valid[0, i + 1] = i < count, i + 1 < count
+        valid[1, i // 2] = valid[0, i] | valid[0, i + 1] << 16
         s, pixel = divmod(begin + min(i, count - 1), m)
-        row = x[s, g, pixel]
+        s_above, pixel_above = divmod(begin + min(i + 1, count - 1), m)
         for fold in range(elements.shape[0]):
-            source, target = row[fold * rows : (fold + 1) * rows], elements[fold, i]
-            for r in range(source.shape[0]):
-                target[r] = source[r]
+            row = x[s, g, pixel, fold * rows : (fold + 1) * rows]
+            above, target = x[s_above, g, pixel_above, fold * rows :], elements[fold, i // 2]
+            for r in range(row.shape[0]):
+                target[r] = row[r] & LOW_HALF | above[r] << 16
         for j in range(terms.shape[0]):
-            terms[j, i] = term[s, g, j, pixel]
+            terms[j, i], terms[j, i + 1] = term[s, g, j, pixel], term[s_above, g, j, pixel_above]
 
 
 @kernel

@@ -43,12 +43,12 @@ def _waves(near, block, k, rows, chained, count, base, rules, factor, found):  #
             if chained:
                 systolic.fold_behind(
                     x, w, pairs, groups, base, rules, near.valid, found, events, near.sums,
-                    near.left, near.work,
+                    near.left, near.work, near.forms,
                 )  # fmt: skip
             else:
                 systolic.fold_in_place(
                     x, w, pairs, groups, base, rules, near.valid, found, events, near.sums,
-                    near.left, near.work,
+                    near.left, near.work, near.forms,
                 )  # fmt: skip
         systolic.finish(
             groups, base, rules, factor, near.terms, near.valid, found, near.late[block],

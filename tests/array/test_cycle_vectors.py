@@ -1,5 +1,6 @@
 """Vector code for systolic arrays: wave by wave what the definition does clock by clock."""
 
+import itertools
 from dataclasses import replace
 
 import numpy as np
@@ -22,18 +23,19 @@ RULES = [Overflow.WRAP, Overflow.SATURATE, Overflow.SATURATE_SYMMETRIC, Overflow
 needs_vectors = pytest.mark.skipif(CHOSEN is None, reason="no vector instructions here")
 
 
-def layer(dataflow, shape, array, rng, widths=None, rules=None):
-    """Random operands of 9 bits on a random machine; ``shape``: S, G, M, K, N."""
+def layer(dataflow, shape, array, rng, widths=None, rules=None, reach=(255, 128)):
+    """Random operands on a random machine; ``shape``: S, G, M, K, N; ``reach``: of a and w, by
+    themselves of 9 and 8 bits, whose products fit 16 bits."""
     samples, groups, m, k, n = shape
     chain, accumulator = widths if widths is not None else (int(x) for x in rng.integers(2, 33, 2))
     rule = rules if rules is not None else [RULES[int(i)] for i in rng.integers(0, 4, 2)]
-    a = rng.integers(-255, 256, (samples, groups, m, k)).astype(np.int32)
+    a = rng.integers(-reach[0], reach[0] + 1, (samples, groups, m, k)).astype(np.int32)
     bias = rng.integers(-60_000, 60_001, (groups, n)) if rng.random() < 0.6 else None
     preload = rng.random() < 0.5
     columns = dataflow != "output_stationary"
     datapath = Datapath(
         a=a,
-        w=rng.integers(-128, 128, (groups, k, n)).astype(np.int32),
+        w=rng.integers(-reach[1], reach[1], (groups, k, n)).astype(np.int32),
         preload=bias if preload else None,
         row_sum=a.sum(axis=3, dtype=np.int64) if rng.random() < 0.3 else None,
         w_zero_point=rng.integers(-3, 4, (groups, n)),
@@ -61,30 +63,76 @@ def compare(datapath, schedule, first_sample=0):
 
 
 @needs_vectors
+@pytest.mark.parametrize("reach", [(255, 128), (256, 128)], ids=["16 bits", "32 bits"])
 @pytest.mark.parametrize("dataflow", SYSTOLIC)
-def test_waves_store_what_every_clock_stores(dataflow):
-    """Machines of every width, layers and arrays of every small size: 1x1 to 40x40."""
+def test_waves_store_what_every_clock_stores(dataflow, reach):
+    """Machines of every width, layers and arrays of every small size: 1x1 to 40x40; products that
+    fit 16-bit lanes, and one that does not."""
     events = np.zeros(2, np.int64)
     for seed in range(60):
-        rng = np.random.default_rng([seed, 5])
+        rng = np.random.default_rng([seed, reach[0]])
         samples, groups = (int(x) for x in rng.integers(1, 3, 2))
         m, k, n = (int(x) for x in rng.integers(1, 45, 3))
         array = [int(x) for x in rng.integers(1, 41, 2)]
-        drawn = layer(dataflow, (samples, groups, m, k, n), array, rng)
+        drawn = layer(dataflow, (samples, groups, m, k, n), array, rng, reach=reach)
+        drawn[0].a[0, 0, 0, 0], drawn[0].w[0, 0, 0] = -reach[0], -reach[1]
         events += compare(*drawn, first_sample=seed)
     assert events[1] > 10_000
     assert events[0] > 10_000 or dataflow == "output_stationary"
 
 
 @needs_vectors
-@pytest.mark.parametrize("rule", [Overflow.WRAP, Overflow.SATURATE])
+@pytest.mark.parametrize("reach", [(255, 128), (300, 300)], ids=["16 bits", "32 bits"])
+@pytest.mark.parametrize("rule", RULES[:3])
 @pytest.mark.parametrize("dataflow", SYSTOLIC)
-def test_waves_store_alike_at_every_width(dataflow, rule):
+def test_waves_store_alike_at_every_width(dataflow, rule, reach):
     rng, with_events = np.random.default_rng(int(rule)), 0
     for bits in range(2, 33):
-        drawn = layer(dataflow, (1, 1, 19, 37, 21), (8, 8), rng, (bits, bits), (rule, rule))
-        with_events += compare(*drawn).any()
+        machine = (8, 8), rng, (bits, bits), (rule, rule), reach
+        with_events += compare(*layer(dataflow, (1, 1, 19, 37, 21), *machine)).any()
     assert 15 <= with_events < 31
+
+
+ENDS = [  # elements, weights: sums that reach an end of 16 bits, go one beyond it, and come back
+    ((255, 127, 1, 1), (128, 1, 1, -1)),
+    ((-255, 128, -1, 1), (128, -1, 1, 1)),
+    ((255, 127, 255, 1), (128, 1, -128, 1)),
+    ((255, 126, 1, 1), (-128, -1, -1, -1)),
+    ((255, 255, 255, 255), (128, 128, -128, -128)),  # one of 32-bit lanes that looks like none
+    ((255, 255, 255, 2), (-128, -128, -128, 1)),
+]
+
+
+@needs_vectors
+@pytest.mark.parametrize("rule", RULES[:3])
+@pytest.mark.parametrize("dataflow", SYSTOLIC)
+def test_sums_at_the_ends_of_16_bits_are_exact(dataflow, rule):
+    """One wave and column with each of `ENDS`, beside others that stay within; both rows of a pair
+    and both waves of a vector begin it."""
+    for bits in range(13, 19):
+        for row, wave, (elements, weights) in itertools.product((0, 1), (4, 5), ENDS):
+            a, w = np.ones((1, 1, 2 * WAVES, 6), np.int32), np.ones((1, 6, LANES), np.int32)
+            a[0, 0, :, row : row + 4], w[0, row : row + 4] = 0, 0
+            a[0, 0, wave, row : row + 4], w[0, row : row + 4, 3] = elements, weights
+            datapath = plain_layer(dataflow, a, w, 6, bits, rule)
+            compare(datapath, schedule_of(dataflow, 6, 4, 1, *a.shape[2:], LANES))
+
+
+@needs_vectors
+@pytest.mark.parametrize("bits", [9, 13, 15, 16, 17, 19, 24])
+@pytest.mark.parametrize("dataflow", SYSTOLIC)
+def test_waves_unlike_those_before_store_alike(dataflow, bits):
+    """Groups of waves, in any order, whose sums stay small, leave 16 bits, or leave far more: what
+    was found of one group decides how the next one's sums are made, and nothing else."""
+    found = np.zeros(2, np.int64)
+    for seed in range(6):
+        rng = np.random.default_rng([seed, bits])
+        shape = 2, 1, 5 * WAVES * 3 + 2, 67, LANES + 1
+        datapath, schedule = layer(dataflow, shape, (9, 7), rng, (bits, bits))
+        for first in range(0, shape[2], WAVES):
+            datapath.a[:, :, first : first + WAVES] //= int(rng.choice([1, 4, 60, 300]))
+        found += compare(datapath, schedule)
+    assert found.any() == (bits < 24)
 
 
 @needs_vectors

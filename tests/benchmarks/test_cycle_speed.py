@@ -120,7 +120,7 @@ def rate(clocks, seconds):
 
 @pytest.mark.parametrize(
     ("chain_bits", "goal", "floor"),
-    [(BITS, 685, 300), (12, 685 / 1.3, 100)],
+    [(BITS, 685, 300), (12, 685 / 1.3, 150)],
     ids=["values", "counts"],
 )
 def test_resnet_18_end_to_end_outruns_numpy(
@@ -145,8 +145,9 @@ def test_resnet_18_end_to_end_outruns_numpy(
 
 
 def test_counts_per_pe_beside_values_alone(whole_network, table, benchmark):
-    """Where nearly all folds have events, all their stores are done twice: for the exact ranges,
-    and with the register's rule. The goal, 1.3 times the time, is of a form without ranges."""
+    """Where nearly all folds have events, one pass stores with the register's rule, counts, and
+    finds the exact ranges: nine operations of two stores, where ranges alone are four. The goal,
+    1.3 times the time, is of forms without ranges: of six operations, and of four."""
     values = whole_network[BITS][2]
     events, clocks, counts, ours = whole_network[12]
     name = "ResNet-18, 16x16 weight-stationary, events counted per PE"
@@ -154,7 +155,7 @@ def test_counts_per_pe_beside_values_alone(whole_network, table, benchmark):
     ratio = table.add(name, what, "the same without events", (counts, values), 1 / 1.3)
     benchmark.extra_info["ratio"] = round(ratio, 2)
     benchmark.pedantic(ours, rounds=3)
-    assert ratio >= 0.2
+    assert ratio >= 0.3
 
 
 FLAT = [

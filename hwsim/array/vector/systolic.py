@@ -2,8 +2,10 @@
 
 See `systolic_sums` for what a wave is; `hwsim.array.cycle_waves` lays out the arrays. Exact sums
 and their ranges are made first: until one leaves its register they are what is stored. Where one
-does, its waves store once more, with the register's rule, in a function of its own: all vector
-registers are its own.
+does, its waves store once more, with the register's rule. Where products and register fit 16-bit
+lanes, one pass does both, and does so at once after waves that left the register. Exact sums of a
+fold that leave 16 bits are made in 32-bit lanes, and so are those of its next waves. Whichever way
+is taken, the same bits are found.
 """
 
 from __future__ import annotations
@@ -17,138 +19,181 @@ from hwsim.array.vector.emission import (
     WORDS,
     Array,
     Emitter,
+    Slot,
     call_emitted,
     vector_kernel,
 )
+from hwsim.array.vector.systolic_halves import HalfTile
 from hwsim.array.vector.systolic_registers import (
     ACC,
     CHAIN,
-    CHANGED,
     EXACT,
+    EXPECTED,
     FINAL_HIGH,
     FINAL_LOW,
     HIGH,
     LOW,
+    NO,
+    REGISTER,
     STORED,
+    TOUCHED,
     WAVES,
+    YES,
     ZERO,
+    Forms,
     Rule,
-    event,
-    fixed,
-    put,
+    Trial,
+    fill,
     some,
 )
+from hwsim.array.vector.systolic_spans import ChainSpans, exact_in_place
+from hwsim.array.vector.systolic_stores import (
+    add_behind,
+    classify_chain,
+    store_again,
+    store_chain,
+    store_in_place,
+)
 from hwsim.array.vector.systolic_sums import Tile, Waves
+
+NO_SPAN = VECTOR([(1 << 31) - 1] * WORDS), VECTOR([-(1 << 31)] * WORDS)
 
 
 def _fold_behind(
     e: Emitter, x: Array, w: Array, pairs: Any, groups: Any, base: Any, rules: Array, valid: Array,
-    found: Array, events: Array, sums: Array, left: Array, work: Array,
+    found: Array, events: Array, sums: Array, left: Array, work: Array, forms: Array,
 ) -> None:  # fmt: skip
     """One fold of a column, every group of waves: its chain through all rows, from 0, and one
     store behind the array. Arguments as `hwsim.array.cycle_waves.waves` says."""
-    b, chain, adding = e.builder, Rule(e, rules, 0), Rule(e, rules, 1)
+    b, form, chain, adding = e.builder, Forms(e, forms), Rule(e, rules, 0), Rule(e, rules, 1)
+    narrow, spans = Trial(e, form), ChainSpans(e, form, rules)
+    reached = [e.slot(end) for end in NO_SPAN]
     with e.loop(0, groups) as group:
         first = b.mul(group, INDEX(WAVES))
-        tile, own = Tile(e, x, w, pairs, first), Waves(e, work, INDEX(0), valid, found)
-        slots = [e.slot(ZERO) for _ in range(WAVES)]
-        spans = tile.add_exact(slots)
-        span, exact = own.joined(spans), [slot() for slot in slots]
-        own.widen(CHAIN, LOW, HIGH, span)
-        beyond = some(e, [chain.outside(*span)])
-        with b.if_then(beyond, likely=False):
-            for field, values in (
-                (STORED, [ZERO] * WAVES),
-                (CHANGED, [ZERO] * WAVES),
-                (EXACT, exact),
-            ):
-                own.store(field, values)
-            own.store_spans(spans)
-            parts = work, INDEX(0), x, w, pairs, first, rules, INDEX(0), valid, events
-            call_emitted(b, _store_again, *parts)
-            call_emitted(b, _classify_chain, work, rules, valid, found, first, base)
-        own.widen(CHAIN, FINAL_LOW, FINAL_HIGH, own.span(exact))
-        behind = Waves(e, sums, first, valid, found)
-        before = behind.load(EXACT)
-        totals = [b.add(*both) for both in zip(before, exact, strict=True)]
-        behind.store(EXACT, totals)
-        reached = own.span(totals)
-        own.widen(ACC, LOW, HIGH, reached)
-        differ = b.icmp_signed("!=", left.load(group, kind=WORD), WORD(0))
-        over = b.or_(beyond, some(e, [adding.outside(*reached)]))
-        with b.if_then(b.or_(differ, over), likely=False):
-            with b.if_then(b.not_(beyond)):
-                own.store(STORED, exact)
-            with b.if_then(b.not_(differ)):
-                behind.store(STORED, before)
-            row = b.sub(events.shape[0], INDEX(1))
-            call_emitted(b, _add_behind, sums, work, first, rules, INDEX(1), valid, events, row)
-            left.store(WORD(1), group)
+        own, behind = (Waves(e, *at, valid, found) for at in ((work, INDEX(0)), (sums, first)))
+        parts = x, w, pairs, first
+        exact, wide = [e.slot(ZERO) for _ in range(WAVES)], e.slot(YES)
+        apart = e.slot(b.and_(form[REGISTER], form[EXPECTED]))
+        form[EXPECTED] = NO
+        with b.if_then(b.and_(narrow(), b.not_(apart()))):
+            spans.add_exact(HalfTile(e, *parts), exact, apart, wide)
+            narrow.end(wide(), group)
+            apart.set(b.and_(form[REGISTER], apart()))
+        with b.if_then(apart()):
+            call_emitted(b, store_chain, work, *parts, base, rules, valid, found, events, forms)
+            wide.set(form[TOUCHED])
+            narrow.end(wide(), group)
+            fill(exact, own.load(EXACT))
+        with b.if_then(wide()):
+            fill(exact, [ZERO] * WAVES)
+            _wide_chain(own, Tile(e, *parts), chain, rules, exact, apart(), events, form, base)
+        _add_chain(own, behind, exact, form[EXPECTED], adding, rules, events, left, group, reached)
+    found_by = Waves(e, work, INDEX(0), valid, found)
+    spans.write(found_by)
+    found_by.widen(ACC, LOW, HIGH, (reached[0](), reached[1]()))
+
+
+def _wide_chain(
+    own: Waves, tile: Tile, rule: Rule, rules: Array, exact: list[Slot], stored: Any, events: Array,
+    form: Forms, base: Any,
+) -> None:  # fmt: skip
+    """Exact sums in 32-bit lanes; stored ones too where one leaves its register, if they are not
+    ``stored`` yet."""
+    e, b = own.e, own.e.builder
+    spans = tile.add_exact(exact)
+    span, totals = own.joined(spans), [slot() for slot in exact]
+    own.widen(CHAIN, LOW, HIGH, span)
+    own.widen(CHAIN, FINAL_LOW, FINAL_HIGH, own.span(totals))
+    beyond = some(e, [rule.outside(*span)])
+    form[EXPECTED] = beyond
+    with b.if_then(beyond, likely=False):
+        own.store(EXACT, totals)
+        own.store_spans(spans)
+        with b.if_then(b.not_(stored)):
+            own.store(STORED, [ZERO] * WAVES)
+            parts = tile.x, tile.w, tile.pairs, tile.wave
+            store = own.sums, INDEX(0), *parts, rules, INDEX(0), own.valid, events
+            call_emitted(b, store_again, *store)
+        call_emitted(b, classify_chain, own.sums, rules, own.valid, own.found, tile.wave, base)
+
+
+def _add_chain(
+    own: Waves, behind: Waves, exact: list[Slot], beyond: Any, adding: Rule, rules: Array,
+    events: Array, left: Array, group: Any, accumulators: list[Slot],
+) -> None:  # fmt: skip
+    """One store behind the array; ``beyond``: stored sums of the chain are not the exact ones."""
+    e, b = own.e, own.e.builder
+    before, chains = behind.load(EXACT), [slot() for slot in exact]
+    totals = [b.add(*both) for both in zip(before, chains, strict=True)]
+    behind.store(EXACT, totals)
+    reached = own.span(totals)
+    for slot, end, pick in zip(accumulators, reached, (e.least, e.largest), strict=True):
+        slot.set(pick(slot(), end))
+    differ = b.icmp_signed("!=", left.load(group, kind=WORD), WORD(0))
+    over = b.or_(beyond, some(e, [adding.outside(*reached)]))
+    with b.if_then(b.or_(differ, over), likely=False):
+        with b.if_then(b.not_(beyond)):
+            own.store(STORED, chains)
+        with b.if_then(b.not_(differ)):
+            behind.store(STORED, before)
+        row = b.sub(events.shape[0], INDEX(1))
+        parts = behind.first, rules, INDEX(1), own.valid, events, row
+        call_emitted(b, add_behind, behind.sums, own.sums, *parts)
+        left.store(WORD(1), group)
 
 
 def _fold_in_place(
     e: Emitter, x: Array, w: Array, pairs: Any, groups: Any, base: Any, rules: Array, valid: Array,
-    found: Array, events: Array, sums: Array, left: Array, work: Array,
+    found: Array, events: Array, sums: Array, left: Array, work: Array, forms: Array,
 ) -> None:  # fmt: skip
     """Some rows of sums that stay, every group of waves. Arguments: `_fold_behind`."""
-    b, rule = e.builder, Rule(e, rules, 1)
+    b, form, rule = e.builder, Forms(e, forms), Rule(e, rules, 1)
+    narrow = Trial(e, form)
     with e.loop(0, groups) as group:
         first = b.mul(group, INDEX(WAVES))
-        tile, own = Tile(e, x, w, pairs, first), Waves(e, sums, first, valid, found)
-        exact = [e.slot(value) for value in own.load(EXACT)]
-        spans = tile.add_exact(exact)
-        span = own.joined(spans)
-        own.widen(ACC, LOW, HIGH, span)
-        differ = b.icmp_signed("!=", left.load(group, kind=WORD), WORD(0))
-        with b.if_then(b.or_(differ, some(e, [rule.outside(*span)])), likely=False):
+        parts, own = (x, w, pairs, first), Waves(e, sums, first, valid, found)
+        wide, differ = e.slot(YES), b.icmp_signed("!=", left.load(group, kind=WORD), WORD(0))
+        apart = e.slot(b.and_(form[REGISTER], b.or_(form[EXPECTED], differ)))
+        form[EXPECTED] = NO
+        with b.if_then(b.and_(narrow(), b.not_(b.or_(apart(), differ)))):
+            leaves = exact_in_place(own, HalfTile(e, *parts), rule)
+            apart.set(b.and_(form[REGISTER], leaves))
+            wide.set(b.and_(leaves, b.not_(apart())))
+            narrow.end(wide(), group)
+        with b.if_then(apart()):
             with b.if_then(b.not_(differ)):
                 own.store(STORED, own.load(EXACT))
-            own.store_spans(spans)
-            parts = sums, first, x, w, pairs, first, rules, INDEX(1), valid, events
-            call_emitted(b, _store_again, *parts)
-            hits = [own.left(b.add(first, INDEX(i)), rule) for i in range(WAVES)]
-            _mark(own, [b.sext(lanes, VECTOR) for lanes in hits])
-            left.store(WORD(1), group)
-        own.store(EXACT, [slot() for slot in exact])
+            call_emitted(b, store_in_place, sums, *parts, rules, valid, found, events, forms)
+            wide.set(form[TOUCHED])
+            narrow.end(wide(), group)
+        with b.if_then(wide()):
+            _wide_in_place(own, Tile(e, *parts), rule, rules, differ, apart(), events, form)
+        left.store(b.zext(b.or_(differ, form[EXPECTED]), WORD), group)
 
 
-def _store_again(
-    e: Emitter, sums: Array, at: Any, x: Array, w: Array, pairs: Any, wave: Any, rules: Array,
-    row: Any, valid: Array, events: Array,
+def _wide_in_place(
+    own: Waves, tile: Tile, rule: Rule, rules: Array, differ: Any, stored: Any, events: Array,
+    form: Forms,
 ) -> None:  # fmt: skip
-    """The stores of sums of which one has left its register, or had."""
-    waves, rule = Waves(e, sums, at, valid, sums), Rule(e, rules, row)
-    Tile(e, x, w, pairs, wave).add_stored(waves, rule, events)
-
-
-def _classify_chain(
-    e: Emitter, sums: Array, rules: Array, valid: Array, found: Array, wave: Any, base: Any
-) -> None:
-    """Classes and first waves of a fold's chains with an event."""
-    waves, rule = Waves(e, sums, INDEX(0), valid, found), Rule(e, rules, 0)
-    waves.classify(CHAIN, lambda own: waves.left(own, rule), rule, wave, base)
-
-
-def _mark(waves: Waves, bits: list[Any]) -> None:
-    """Add to the bits that stores changed; where sums stay, all bits stand for an event."""
-    pairs = zip(waves.load(CHANGED), bits, strict=True)
-    waves.store(CHANGED, [waves.e.builder.or_(*pair) for pair in pairs])
-
-
-def _add_behind(
-    e: Emitter, sums: Array, addends: Array, first: Any, rules: Array, row: Any, valid: Array,
-    events: Array, events_row: Any,
-) -> None:  # fmt: skip
-    """One store behind the array into the accumulator of each wave and column."""
-    b, rule, events = e.builder, Rule(e, rules, row), fixed(events, WORDS)
-    own, given = Waves(e, sums, first, valid, sums), Waves(e, addends, INDEX(0), valid, sums)
-    slots = [e.slot(value) for value in own.load(STORED)]
-    addend = zip(slots, given.load(STORED), strict=True)
-    stores = [put(e, slot, value, rule.keep) for slot, value in addend]
-    own.store(STORED, [kept for _, kept in stores])
-    _mark(own, [b.xor(*store) for store in stores])
-    flags = [event(e, *store) for store in stores]
-    events.store(own.counted(events.load(events_row, kind=VECTOR), flags, first), events_row)
+    """The same in 32-bit lanes; stored sums too where one leaves its register or ``differ``, if
+    they are not ``stored`` yet."""
+    e, b = own.e, own.e.builder
+    exact = [e.slot(value) for value in own.load(EXACT)]
+    spans = tile.add_exact(exact)
+    span = own.joined(spans)
+    own.widen(ACC, LOW, HIGH, span)
+    beyond = some(e, [rule.outside(*span)])
+    form[EXPECTED] = beyond
+    with b.if_then(b.or_(differ, beyond), likely=False):
+        own.store_spans(spans)
+        with b.if_then(b.not_(stored)):
+            with b.if_then(b.not_(differ)):
+                own.store(STORED, own.load(EXACT))
+            parts = tile.x, tile.w, tile.pairs, tile.wave
+            store = own.sums, own.first, *parts, rules, INDEX(1), own.valid, events
+            call_emitted(b, store_again, *store)
+        own.mark_left(rule)
+    own.store(EXACT, [slot() for slot in exact])
 
 
 def _finish(
@@ -176,7 +221,7 @@ def _finish(
             own.store(EXACT, totals)
             own.widen(ACC, LOW, HIGH, own.span(totals))
             rule = b.add(j, INDEX(2))
-            call_emitted(b, _add_behind, sums, work, first, rules, rule, valid, events, j)
+            call_emitted(b, add_behind, sums, work, first, rules, rule, valid, events, j)
         own.widen(ACC, FINAL_LOW, FINAL_HIGH, own.span(own.load(EXACT)))
         hits = [own.changed(b.add(first, INDEX(i))) for i in range(WAVES)]
         with b.if_then(some(e, hits), likely=False):

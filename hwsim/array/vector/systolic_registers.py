@@ -6,16 +6,28 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from hwsim._jit import ir
-from hwsim.array.vector.emission import INDEX, VECTOR, WORD, WORDS, Array, Emitter, Slot, number
+from hwsim.array.vector.emission import (
+    BIT,
+    INDEX,
+    VECTOR,
+    WORD,
+    WORDS,
+    Array,
+    Emitter,
+    Slot,
+    number,
+)
 
 WAVES = 8 if WORDS == 16 else 4  # side by side: three vectors of each fit the registers
 CHAIN, ACC = range(2)  # registers: rows of `found`
 LOW, HIGH, FINAL_LOW, FINAL_HIGH, PERSISTENT, TRANSIENT, FIRST = range(7)  # columns of `found`
 LO, HI, LEAST, MOST, ABOVE = range(5)  # columns of `rules`
 STORED, EXACT, CHANGED, LOWEST, HIGHEST = range(5)  # of each wave: rows of `start` and of sums
-ZERO = VECTOR(None)
+PRODUCTS, REGISTER, EXPECTED, TOUCHED, RESTING = range(5)  # `forms`: see `Forms`
+REST = 7  # folds
+ZERO, YES, NO = VECTOR(None), BIT(1), BIT(0)
 LOW_HALF, SIXTEEN = VECTOR([0xFFFF] * WORDS), VECTOR([16] * WORDS)
-MASK, ONE = ir.IntType(WORDS), INDEX(1)
+ONE = INDEX(1)
 Span = tuple[Any, Any]  # least and largest of each column
 
 
@@ -23,6 +35,51 @@ def fixed(array: Array, *extents: int) -> Array:
     """An array whose last extents are known, so that LLVM knows where its elements are."""
     known = tuple(INDEX(extent) for extent in extents)
     return Array(array.builder, array.data, (*array.shape[: -len(known)], *known))
+
+
+class Forms:
+    """Where sums are made in 16-bit lanes (`systolic_halves`): an int32 array.
+
+    ``PRODUCTS``: all products fit. ``REGISTER``: so does the register of most stores. ``EXPECTED``:
+    a sum of the waves before left it, so that the next ones are stored at once. ``TOUCHED``: of the
+    waves at work, an exact sum may have left 16 bits. ``RESTING``: folds for which no waves are
+    tried in them.
+    """
+
+    def __init__(self, e: Emitter, words: Array) -> None:
+        self.e, self.words = e, words
+
+    def __getitem__(self, form: int) -> Any:
+        """Whether it is so."""
+        return self.e.builder.icmp_signed("!=", self.words.load(form, kind=WORD), WORD(0))
+
+    def __setitem__(self, form: int, truth: Any) -> None:
+        """Write one."""
+        self.words.store(self.e.builder.zext(truth, WORD), INDEX(form))
+
+
+class Trial:
+    """Whether exact sums of the next waves are tried in 16-bit lanes: not after others of the same
+    fold left them, and where the first ones did, not in the next `REST` folds either."""
+
+    def __init__(self, e: Emitter, form: Forms) -> None:
+        b, self.e, self.form = e.builder, e, form
+        resting = form.words.load(RESTING, kind=WORD)
+        rested = b.icmp_signed("==", resting, WORD(0))
+        left = b.select(rested, resting, b.sub(resting, WORD(1)))
+        form.words.store(left, INDEX(RESTING))
+        self.next = e.slot(b.and_(form[PRODUCTS], rested))
+
+    def __call__(self) -> Any:
+        """Whether they are."""
+        return self.next()
+
+    def end(self, wide: Any, group: Any) -> None:
+        """``wide``: whether sums of a group of waves left 16 bits."""
+        b = self.e.builder
+        self.next.set(b.not_(wide))
+        with b.if_then(b.and_(wide, b.icmp_signed("==", group, INDEX(0))), likely=False):
+            self.form.words.store(WORD(REST), INDEX(RESTING))
 
 
 class Rule:
@@ -53,6 +110,12 @@ class Rule:
         return b.or_(b.icmp_signed("<", low, self.lo), b.icmp_signed(">", high, self.hi))
 
 
+def fill(slots: list[Slot], values: Sequence[Any]) -> None:
+    """Write some slots."""
+    for slot, value in zip(slots, values, strict=True):
+        slot.set(value)
+
+
 def put(e: Emitter, slot: Slot, addend: Any, keep: Callable[[Any], Any]) -> tuple[Any, Any]:
     """One store of one wave: what is presented, and what is kept."""
     presented = e.builder.add(slot(), addend)
@@ -75,4 +138,5 @@ def reduced(values: Sequence[Any], pick: Callable[[Any, Any], Any]) -> Any:
 def some(e: Emitter, flags: list[Any]) -> Any:
     """Whether any flag of any lane is set."""
     joined = reduced(flags, e.builder.or_)
-    return e.builder.icmp_unsigned("!=", e.builder.bitcast(joined, MASK), MASK(0))
+    mask = ir.IntType(joined.type.count)
+    return e.builder.icmp_unsigned("!=", e.builder.bitcast(joined, mask), mask(0))

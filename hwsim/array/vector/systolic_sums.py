@@ -6,8 +6,9 @@ the PE above alone (where sums stay: for the last one in the same PE), so that c
 each a clock behind its left neighbour, and several waves run side by side.
 `hwsim.array.cycle_clocks` is the definition, clock by clock; `systolic` has the kernels.
 
-Weights of two rows lie in one pair of 16-bit halves. A product takes one of them; the other half
-of its pairs is 0, so that of an element's 32 bits the low half counts.
+Weights of two rows lie in one pair of 16-bit halves, and so do elements of two waves. A product
+takes one weight; the other half of its pairs is 0, so that it does not matter what lies in memory
+above an element's 16 bits. `systolic_halves` makes both waves' sums at once.
 """
 
 from __future__ import annotations
@@ -16,7 +17,17 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from hwsim.array.vector.emission import INDEX, PAIRS, VECTOR, WORD, WORDS, Array, Emitter, Slot
+from hwsim.array.vector.emission import (
+    HALF,
+    INDEX,
+    PAIRS,
+    VECTOR,
+    WORD,
+    WORDS,
+    Array,
+    Emitter,
+    Slot,
+)
 from hwsim.array.vector.systolic_registers import (
     CHANGED,
     EXACT,
@@ -44,8 +55,8 @@ from hwsim.array.vector.systolic_registers import (
 class Waves:
     """Waves side by side: where their sums lie in an array ``[wave, field, column]``.
 
-    ``valid`` : int32 ndarray of shape (waves,): 1, or 0 where a wave is a copy that fills the
-    registers, which no counter counts.
+    ``valid`` : int32 ndarray of shape (2, waves): 1, or 0 where a wave is a copy that fills the
+    registers, which no counter counts; then the same of two waves, as halves of a word.
     """
 
     e: Emitter
@@ -79,7 +90,7 @@ class Waves:
         It comes from memory: of a constant LLVM makes a mask in lanes and a subtraction, where
         this is one masked addition.
         """
-        return self.e.splat(self.valid.load(wave, kind=WORD), VECTOR)
+        return self.e.splat(self.valid.load(0, wave, kind=WORD), VECTOR)
 
     def counted(self, start: Any, flags: Iterable[Any], first: Any) -> Any:
         """``start`` and the number of flags of each lane; ``first``: the wave of the first."""
@@ -114,6 +125,17 @@ class Waves:
         """Lanes of a wave in which a store changed a value."""
         return self.e.builder.icmp_signed("!=", self.sums.load(wave, CHANGED, kind=VECTOR), ZERO)
 
+    def mark(self, bits: list[Any]) -> None:
+        """Add to the bits that stores changed; where sums stay, all bits stand for an event."""
+        pairs = zip(self.load(CHANGED), bits, strict=True)
+        self.store(CHANGED, [self.e.builder.or_(*pair) for pair in pairs])
+
+    def mark_left(self, rule: Rule) -> None:
+        """Mark the sums that left the register."""
+        b = self.e.builder
+        hits = [self.left(b.add(self.first, INDEX(i)), rule) for i in range(WAVES)]
+        self.mark([b.sext(lanes, VECTOR) for lanes in hits])
+
     def classify(
         self, register: int, hit: Callable[[Any], Any], rule: Rule, first: Any, base: Any
     ) -> None:
@@ -141,7 +163,8 @@ class Waves:
 class Tile:
     """One fold: elements of the stream, and weights, two rows to a pair.
 
-    ``x`` : int32 ndarray of shape (waves, rows), ``w`` : int32 ndarray of shape (pairs, columns).
+    ``x`` : int32 ndarray of shape (waves / 2, rows + 1), two waves to a pair; ``w`` : int32 ndarray
+    of shape (pairs, columns).
     """
 
     e: Emitter
@@ -165,7 +188,10 @@ class Tile:
     def elements(self, row: Any) -> list[Any]:
         """What the row's PEs get: an element of each wave, in all columns."""
         b = self.e.builder
-        words = [self.x.load(b.add(self.wave, INDEX(i)), row, kind=WORD) for i in range(WAVES)]
+        first, halves = b.lshr(self.wave, ONE), b.bitcast(self.x.data, HALF.as_pointer())
+        x = Array(b, halves, (*self.x.shape, INDEX(2)))
+        at = [(b.add(first, INDEX(i // 2)), row, INDEX(i % 2)) for i in range(WAVES)]
+        words = [x.load(*place, kind=WORD) for place in at]
         return [b.bitcast(self.e.splat(word, VECTOR), PAIRS) for word in words]
 
     def add_exact(self, exact: list[Slot]) -> list[Span]:
