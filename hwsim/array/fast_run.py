@@ -140,21 +140,21 @@ def in_threads(run: Callable[[int, int], None], starts: Sequence[int]) -> None:
 
 def first_places(
     shape: tuple[int, int, int, int],
-    sample: Callable[[int], tuple[Datapath, int]],
+    sample: Callable[[int, int, int], tuple[Datapath, int]],
     schedule: Schedule,
     first: Ints,
     first_sample: int,
 ) -> Places:
     """The places of the first event of chain and accumulator, of the first output that has one.
 
-    ``shape`` : S, G, M, N. ``sample`` : of a sample's number, a datapath with its activations and
-    its number there. ``first`` : of `Happened`.
+    ``shape`` : S, G, M, N. ``sample`` : of a sample's number, a group and a pixel, a datapath with
+    that row of activations at least, and the sample's number there. ``first`` : of `Happened`.
     """
     places: list[Place | None] = [None, None]
     for i, (at, stage) in enumerate(((LINK, replay.CHAIN), (ACC, replay.ACCUMULATOR))):
         if first[at] < np.prod(shape):
             s, g, m, n = (int(i) for i in np.unravel_index(int(first[at]), shape))
-            datapath, own = sample(s)
+            datapath, own = sample(s, g, m)
             plan = stepwise.plan(datapath, schedule)
             problem = stepwise.output_problem(datapath, own, g, m, n)
             number = first_sample + s

@@ -17,13 +17,12 @@ from hwsim.array.fast_lanes import ACC, LINK
 from hwsim.array.fast_layout import lane_layout
 from hwsim.array.fast_run import Happened, LaneRun, first_places
 from hwsim.array.fast_tally import register_ledgers
-from hwsim.array.gemm import Datapath
+from hwsim.array.gemm import Datapath, Ints
 from hwsim.array.ledger import Place
 from hwsim.array.requantizer_counts import CountingRequantizer
-from hwsim.array.stepwise import UNLIMITED
+from hwsim.array.stepwise import unlimited
 from hwsim.mapping.images import Images
 from hwsim.mapping.layer import MacLayer
-from hwsim.mapping.lowering import lower
 from hwsim.mapping.prepare import PreparedLayer
 from hwsim.mapping.run import LayerLedger, trap_at_first
 
@@ -53,9 +52,8 @@ class ReadyLayer:
     ) -> None:
         _, groups, m, _, n = prepared.datapath.shape
         gemm, machine = prepared.gemm, prepared.machine
-        self.layer, self.prepared, self.where, self.kind = layer, prepared, where, kind
+        self.prepared, self.where, self.kind = prepared, where, kind
         self.at_once = max(1, min(most, OUTPUTS_AT_ONCE // max(groups * m * n, 1)))
-        self.k_order: list[str] = list(machine.array.k_order)
         self.columns = (groups, m, n)
         offset = -gemm.a_zero_point
         if machine.operands.zero_point != "subtract":
@@ -63,19 +61,27 @@ class ReadyLayer:
             offset = datapaths.recentre(*gemm.a_range, activation, "operands.activation", where)
         dtype = prepared.datapath.a.dtype
         zero_point = gemm.a_zero_point
-        self.images = Images(layer, shape, self.k_order, offset, zero_point, self.at_once, dtype)
+        k_order: list[str] = list(machine.array.k_order)
+        self.images = Images(layer, shape, k_order, offset, zero_point, self.at_once, dtype)
         self.requantizer = CountingRequantizer(prepared.requantizer, self.columns, self.at_once)
+        self.second: CountingRequantizer | None = None  # where sums left their registers
         self.runs: dict[bool, LaneRun] = {}
         outputs = self.at_once * groups * m * n
         self.sums = np.empty(outputs, np.int64), np.empty(outputs, np.int64)  # exact, kept
 
-    def _lane_run(self, *, limited: bool) -> LaneRun:
+    def beside(self, exact: Ints, codes: NDArray[Any]) -> NDArray[np.bool_]:
+        """Requantize exact sums beside those of the registers; which had an event."""
+        if self.second is None:
+            requantizer = self.prepared.requantizer
+            self.second = CountingRequantizer(requantizer, self.columns, self.at_once)
+        return self.second(exact, codes)[0]
+
+    def lane_run(self, *, limited: bool) -> LaneRun:
         """The layer in lanes, with its registers or with unlimited ones."""
         if limited not in self.runs:
             datapath = self.prepared.datapath
             if not limited:
-                chain = tuple(UNLIMITED for _ in datapath.chain)
-                datapath = replace(datapath, accumulator=UNLIMITED, chain=chain)
+                datapath = unlimited(datapath)
             layout = lane_layout(datapath, self.prepared.schedule, self.at_once)
             assert layout is not None  # ready_layer
             self.runs[limited] = LaneRun(layout, datapath, self.images.source)
@@ -83,7 +89,7 @@ class ReadyLayer:
 
     def exact_codes(self, codes: NDArray[Any]) -> NDArray[Any]:
         """Codes of shape (S, G, M, N) that unlimited registers give; nothing is counted."""
-        run, exact = self._lane_run(limited=False), self.sums[0]
+        run, exact = self.lane_run(limited=False), self.sums[0]
         found = np.empty((len(codes), *self.columns), self.kind)
         for start in range(0, len(codes), self.at_once):
             some = codes[start : start + self.at_once]
@@ -103,7 +109,7 @@ class ReadyLayer:
         TrapError
             A register with ``overflow: trap`` overflowed.
         """
-        run, batch = self._lane_run(limited=True), Batch(self, codes, first_sample)
+        run, batch = self.lane_run(limited=True), Batch(self, len(codes), first_sample)
         run.reset()
         self.requantizer.reset()
         for start in range(0, len(codes), self.at_once):
@@ -119,9 +125,9 @@ class ReadyLayer:
 class Batch:
     """What one batch gave so far."""
 
-    def __init__(self, ready: ReadyLayer, given: NDArray[Any], first_sample: int) -> None:
-        self.ready, self.given, self.first_sample = ready, given, first_sample
-        self.codes = np.empty((len(given), *ready.columns), ready.kind)
+    def __init__(self, ready: ReadyLayer, samples: int, first_sample: int) -> None:
+        self.ready, self.first_sample = ready, first_sample
+        self.codes = np.empty((samples, *ready.columns), ready.kind)
         self.exact_codes = self.codes
         self.places: list[Place | None] = [None, None, None]  # of chain, accumulator, requantizer
         self.requant_transient = np.zeros((ready.columns[0], ready.columns[2]), np.int64)
@@ -146,12 +152,14 @@ class Batch:
             return
         if self.exact_codes is self.codes:
             self.exact_codes = self.codes.copy()
-        theirs = ready.prepared.requantizer.apply(exact)
-        self.exact_codes[start : start + samples] = theirs.codes
-        self.requant_transient += (flags & ~theirs.events).sum(axis=(0, 2), dtype=np.int64)
-        change = np.abs(part.astype(np.int64) - theirs.codes)
-        self.changed += int(np.count_nonzero(change))
-        self.farthest = max(self.farthest, int(change.max(initial=0)))
+        theirs = self.exact_codes[start : start + samples]
+        their_flags = ready.beside(exact, theirs)
+        if happened:
+            transient = (flags & ~their_flags).sum(axis=(0, 2), dtype=np.int64)
+            self.requant_transient += transient
+        self.changed += int(np.count_nonzero(part != theirs))
+        apart = np.maximum(part, theirs) - np.minimum(part, theirs)  # modulo their own type
+        self.farthest = max(self.farthest, int(apart.view(f"u{part.itemsize}").max(initial=0)))
 
     def _places(self, start: int, samples: int, found: Happened) -> None:
         """The first event of each register, where there was none before."""
@@ -162,17 +170,16 @@ class Batch:
         ):
             return
 
-        def alone(s: int) -> tuple[Datapath, int]:
-            ready, at = self.ready, start + s
-            gemm = ready.prepared.gemm
-            codes = self.given[at : at + 1]
-            one = lower(ready.layer, codes, gemm.a_zero_point, gemm.a_range, ready.k_order)
-            one = replace(one, bias=gemm.bias)
-            return datapaths.build(one, ready.prepared.machine, ready.where)[0], 0
-
+        datapath, images = self.ready.prepared.datapath, self.ready.images.source
         groups, m, n = self.ready.columns
+
+        def row(s: int, g: int, pixel: int) -> tuple[Datapath, int]:
+            at = s * images.strides[0] + g * images.strides[1] + images.pixel[pixel]
+            steps = images.codes[at + images.step]
+            return replace(datapath, a=np.broadcast_to(steps, (1, groups, m, len(steps)))), 0
+
         schedule, number = self.ready.prepared.schedule, self.first_sample + start
-        places = first_places((samples, groups, m, n), alone, schedule, found.first, number)
+        places = first_places((samples, groups, m, n), row, schedule, found.first, number)
         for i, place in enumerate(places):
             self.places[i] = self.places[i] or place
 

@@ -26,6 +26,8 @@ from hwsim.sweeps.points import Point, points
 from hwsim.sweeps.prepared import Layers, Preparation
 from hwsim.sweeps.results import Measures, Record, predicted
 
+ExactKey = tuple[str, ...]
+
 
 @dataclass(eq=False)
 class Work:
@@ -64,8 +66,8 @@ class Sweeper:
         self.work = work
         self.preparation = Preparation(work.graph)
         self.inputs = {work.graph.inputs[0]: work.data.X}
-        self._exact: tuple[str, ExactRun] | None = None
-        self._keys: dict[int, str] = {}  # of points, by number
+        self._exact: tuple[ExactKey, ExactRun] | None = None
+        self._keys: dict[int, ExactKey] = {}  # of points, by number
 
     @cached_property
     def measures(self) -> Measures:
@@ -93,7 +95,8 @@ class Sweeper:
         key = self.preparation.exact_key(point.machine, layers)
         if self._exact is None or self._exact[0] != key:
             self._exact = None
-            run = ExactRun.of(self.work.graph, point.machine, layers, self.inputs)
+            made = self.preparation
+            run = ExactRun.of(self.work.graph, point.machine, layers, self.inputs, made)
             self._exact = (key, run)
         return self._exact[1]
 
@@ -107,7 +110,7 @@ class Sweeper:
 
     def in_order(self, numbers: Sequence[int]) -> list[int]:
         """Points that share an exact run, one after the other."""
-        groups: dict[str, list[int]] = {}
+        groups: dict[ExactKey, list[int]] = {}
         for number in numbers:
             if number not in self._keys:
                 machine = self.work.points[number].machine
