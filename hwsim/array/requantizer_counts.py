@@ -88,35 +88,8 @@ class CountingRequantizer:
             self.counts[0] += done.clipped.reshape(by_row).sum(axis=(0, 2), dtype=np.int64)
             self.counts[1] += done.events.reshape(by_row).sum(axis=(0, 2), dtype=np.int64)
             return done.events, int(done.events.sum())
-        values, flags = self._values(accumulator)
-        laid = codes.reshape(values.shape)
-        events = count_codes(values, flags, self.zero_point, self.ends, laid, self.counts)
-        return flags.reshape(codes.shape), events
-
-    def of_each(self, accumulator: Ints, codes: NDArray[Any]) -> tuple[Ints, Ints, Flags]:
-        """As a call, with nothing added to the counters: clipped outputs and events of each sample,
-        int64 ndarrays of shape (S, G, N), and which outputs had an event."""
-        if self.kernel is None:
-            done = self.requantizer.apply(accumulator)
-            codes[:] = done.codes
-            clipped, events = (x.sum(axis=2, dtype=np.int64) for x in (done.clipped, done.events))
-            return clipped, events, done.events
-        values, flags = self._values(accumulator)
-        laid = codes.reshape(values.shape)
-        groups, _, n = self.shape
-        counts = np.zeros((len(codes), 2, groups, self.rows[2]), np.int64)
-        for s, own in enumerate(counts):
-            some = slice(s, s + 1)
-            count_codes(values[some], flags[some], self.zero_point, self.ends, laid[some], own)
-        found = counts.reshape(len(codes), 2, groups, -1, n).sum(axis=3)
-        return found[:, 0], found[:, 1], flags.reshape(codes.shape)
-
-    def _values(self, accumulator: Ints) -> tuple[Ints, Flags]:
-        """What the scheme gives, before the zero point, and which outputs had an event: ndarrays of
-        shape (S, *rows), valid until the next call."""
-        shape = (len(accumulator), *self.rows)
-        flags, values = self.flags[: shape[0]], self.values[: shape[0]]
-        assert self.kernel is not None
+        samples, shape = len(codes), (len(codes), *self.rows)
+        flags, values = self.flags[:samples], self.values[:samples]
         self.kernel(
             accumulator.reshape(shape),
             *self.by_row,
@@ -128,7 +101,9 @@ class CountingRequantizer:
             values,
             flags,
         )
-        return values, flags
+        laid = codes.reshape(shape)
+        events = count_codes(values, flags, self.zero_point, self.ends, laid, self.counts)
+        return flags.reshape(codes.shape), events
 
 
 @lean_kernel

@@ -19,6 +19,7 @@ from hwsim.array.fast_run import Happened, LaneRun, first_places
 from hwsim.array.fast_tally import register_ledgers
 from hwsim.array.gemm import Datapath, Ints
 from hwsim.array.ledger import Place
+from hwsim.array.requantizer import Requantizer
 from hwsim.array.requantizer_counts import CountingRequantizer
 from hwsim.array.stepwise import unlimited
 from hwsim.mapping.images import Images
@@ -63,17 +64,20 @@ class ReadyLayer:
         zero_point = gemm.a_zero_point
         k_order: list[str] = list(machine.array.k_order)
         self.images = Images(layer, shape, k_order, offset, zero_point, self.at_once, dtype)
-        self.requantizer = CountingRequantizer(prepared.requantizer, self.columns, self.at_once)
+        self.requantizer = self.counting(prepared.requantizer)
         self.second: CountingRequantizer | None = None  # where sums left their registers
         self.runs: dict[bool, LaneRun] = {}
         outputs = self.at_once * groups * m * n
         self.sums = np.empty(outputs, np.int64), np.empty(outputs, np.int64)  # exact, kept
 
+    def counting(self, requantizer: Requantizer) -> CountingRequantizer:
+        """A requantizer made ready for this layer's outputs."""
+        return CountingRequantizer(requantizer, self.columns, self.at_once)
+
     def beside(self, exact: Ints, codes: NDArray[Any]) -> NDArray[np.bool_]:
         """Requantize exact sums beside those of the registers; which had an event."""
         if self.second is None:
-            requantizer = self.prepared.requantizer
-            self.second = CountingRequantizer(requantizer, self.columns, self.at_once)
+            self.second = self.counting(self.prepared.requantizer)
         return self.second(exact, codes)[0]
 
     def lane_run(self, *, limited: bool) -> LaneRun:
@@ -146,7 +150,7 @@ class Batch:
             s += self.first_sample + start
             k = ready.prepared.datapath.shape[3]
             self.places[2] = ready.prepared.schedule.place("requant", s, g, m, n, k)
-        if not found.stepped or np.array_equal(hardware, exact):
+        if not found.stepped or all(map(np.array_equal, hardware, exact)):  # sample by sample
             if self.exact_codes is not self.codes:
                 self.exact_codes[start : start + samples] = part
             return

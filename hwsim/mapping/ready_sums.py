@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from hwsim.array.fast_range import CHAIN_HI, CHAIN_LO, END_HI, collect_tiles
 from hwsim.array.fast_tally import FAR
 from hwsim.array.gemm import Ints
+from hwsim.array.requantizer_counts import CountingRequantizer
 from hwsim.array.sample_ranges import join_pixels
 from hwsim.mapping.ready import ReadyLayer
 
@@ -61,12 +62,12 @@ def exact_pass(ready: ReadyLayer, codes: NDArray[Any]) -> ExactPass:
         first=np.full(samples, -1),
     )
     found.ends[0::2], found.ends[1::2] = FAR, -FAR
-    room = np.empty(rows * ready.at_once * groups * m * n, np.int64)
+    room = np.empty((1 + rows) * ready.at_once * groups * m * n, np.int64)
     for start in range(0, samples, ready.at_once):
         some = slice(start, min(start + ready.at_once, samples))
         shape = (some.stop - start, groups, m, n)
         size = int(np.prod(shape))
-        exact, ends = ready.sums[0][:size], room[: rows * size].reshape(rows, size)
+        exact, ends = room[:size], room[size : (1 + rows) * size].reshape(rows, size)
         ready.images.place(codes[some])
         lanes = run.lanes._replace(samples=shape[0])
         collect_tiles(lanes, scratch, -(-shape[0] * m // run.layout.width), exact, ends)
@@ -74,11 +75,19 @@ def exact_pass(ready: ReadyLayer, codes: NDArray[Any]) -> ExactPass:
         for row in range(0, rows, 2):
             join_pixels(ends[row], ends[row + 1], *found.ends[row : row + 2, some])
         join_pixels(exact, exact, *found.ends[FINAL_LO:, some])
-        given = ready.requantizer.of_each(exact, found.codes[some])
-        found.clipped[some], found.events[some], flags = given
-        if found.events[some].any():
-            flat = flags.reshape(shape[0], -1)
-            found.first[some] = np.where(flat.any(axis=1), flat.argmax(axis=1), -1)
+        for i, sums in enumerate(exact, start):
+            requantize(ready.requantizer, sums[None], found, i)
     found.levels[:, 0, 0] = found.ends[CHAIN_LO].min(axis=(1, 2), initial=FAR)
     found.levels[:, 0, 1] = found.ends[CHAIN_HI].max(axis=(1, 2), initial=-FAR)
     return found
+
+
+def requantize(
+    requantizer: CountingRequantizer, exact: Ints, found: ExactPass, sample: int
+) -> None:
+    """One sample's exact sums, of shape (1, G, M, N), to its codes and counts."""
+    requantizer.reset()
+    flags, events = requantizer(exact, found.codes[sample : sample + 1])
+    found.clipped[sample], found.events[sample] = requantizer.clipped, requantizer.events
+    if events:
+        found.first[sample] = flags.argmax()

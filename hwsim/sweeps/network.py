@@ -94,7 +94,12 @@ class ExactRun:
         """A node beside the array, on some samples."""
         if node.name in self.tables and all(codes.dtype.itemsize == 1 for codes in inputs):
             return self.tables[node.name]([np.ascontiguousarray(codes) for codes in inputs])
-        return run_beside(self.graph, node, [widened(codes) for codes in inputs], self.machine)
+        parts = []
+        for batch in layers.batches(self.graph, len(inputs[0])):
+            wide = [widened(codes[batch]) for codes in inputs]
+            found = run_beside(self.graph, node, wide, self.machine)
+            parts.append(narrowed(found, self.graph.tensors[node.output]))
+        return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
     def keep(self, node: Node, codes: NDArray[Any]) -> None:
         """What a node gives."""

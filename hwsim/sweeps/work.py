@@ -74,14 +74,17 @@ class Sweeper:
         """The float twin's tensors, which every point is compared with."""
         graph, data = self.work.graph, self.work.data
         names = {*graph.outputs, *(node.output for node in graph.mac_nodes)}
-        parts: dict[str, list[NDArray[Any]]] = {name: [] for name in names}
+        reference: dict[str, NDArray[Any]] = {}
         step = samples_at_once(graph)
         for start in range(0, max(len(data.X), 1), step):
-            real = real_values(graph, data, slice(start, start + step))
+            some = slice(start, start + step)
+            real = real_values(graph, data, some)
             twin = float_twin.run(graph, {graph.inputs[0]: real})
-            for name, kept in parts.items():
-                kept.append(twin[name])
-        reference = {name: np.concatenate(kept) for name, kept in parts.items()}
+            for name in names:
+                if name not in reference:
+                    shape = (len(data.X), *twin[name].shape[1:])
+                    reference[name] = np.empty(shape, twin[name].dtype)
+                reference[name][some] = twin[name]
         return Measures(graph, reference, data.Y)
 
     def classes(self) -> tuple[Ints, Ints]:
