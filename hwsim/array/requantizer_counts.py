@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
 from hwsim._jit import lean_kernel
 from hwsim.arith.rounding import Rounding
@@ -13,40 +14,75 @@ from hwsim.array.gemm import Ints
 from hwsim.array.requantizer import NO_RANDOM, Requantizer
 from hwsim.array.requantizer_integers import ZERO_POINT_INSIDE
 from hwsim.array.requantizer_kernel import (
-    AS_THEY_ARE,
     AT_RUN_TIME,
     FREQUENT,
-    SHORT_ROW,
     TABLE_SCHEMES,
     Flags,
     rows_kernel,
 )
 from hwsim.array.requantizer_stages import ends_of
 
+ROW = 1024  # outputs of a row, at most, where several pixels make one: short rows are slow
+NARROW = 15  # bits of a format whose neighbours on both sides are int16 too
+MOST_ROWS = (1 << 15) - 1  # that an int16 counts
+INT64 = -(1 << 63), (1 << 63) - 1
+
+
+class Room:
+    """Arrays of one layer's outputs after the other: kept, since new memory is slow.
+
+    >>> room = Room()
+    >>> first = room.of("sums", 6, np.int64)
+    >>> room.of("sums", 4, np.int64).base is first.base
+    True
+    """
+
+    def __init__(self) -> None:
+        self._memory: dict[str, NDArray[Any]] = {}
+
+    def of(self, name: str, size: int, dtype: DTypeLike) -> NDArray[Any]:
+        """The first elements of one array, which grows as it is asked to."""
+        array = self._memory.get(name)
+        if array is None or array.size < size or array.dtype != dtype:
+            array = self._memory[name] = np.empty(size, dtype)
+        return array[:size]
+
+    def arrays(self) -> Iterable[NDArray[Any]]:
+        """All of them."""
+        return self._memory.values()
+
 
 class CountingRequantizer:
     """A requantizer made ready for one layer's outputs, (S, G, M, N) at a time.
 
     What it counts since `reset`, ``clipped`` and ``events``, are int64 ndarrays of shape (G, N).
+
+    Parameters
+    ----------
+    requantizer : Requantizer
+    shape : (G, M, N)
+    room : Room, optional
+        For what is read once.
     """
 
-    def __init__(self, requantizer: Requantizer, shape: tuple[int, int, int], at_once: int) -> None:
+    def __init__(
+        self, requantizer: Requantizer, shape: tuple[int, int, int], room: Room | None = None
+    ) -> None:
         groups, m, n = shape
-        self.requantizer, self.shape = requantizer, shape
-        repeats = m if n < SHORT_ROW else 1
-        self.rows = (groups, m // repeats if m else 0, repeats * n)
+        self.requantizer, self.shape, self.room = requantizer, shape, room or Room()
+        repeats = divisor(m, ROW // max(n, 1))
+        self.rows = (groups, m // repeats, repeats * n)
         r = requantizer
         self.by_row = [
             np.tile(c.reshape(groups, n), (1, repeats)) for c in (r.multiplier, r.shift, r.add)
         ]
         self.reals = np.tile(r.reals.reshape(len(r.reals), groups, n), (1, 1, repeats))
         self.table = np.empty((groups, repeats * n, 0), np.int64)
-        self.flags = np.empty((at_once, *self.rows), np.bool_)
-        self.values = np.empty((at_once, *self.rows), np.int64)
         captured = int(r.rounding) if r.rounding in FREQUENT else AT_RUN_TIME
         self.kernel = rows_kernel(int(r.scheme), captured) if self._is_plain() else None
-        self.ends = ends_of(r.clamp, r.output)
-        self.zero_point = 0 if r.scheme in ZERO_POINT_INSIDE else r.zero_point
+        self.narrow = r.output.bits <= NARROW
+        self.part = np.zeros(repeats * n, np.int16 if self.narrow else np.int64)
+        self.output = self._output()
         self.reset()
 
     def _is_plain(self) -> bool:
@@ -55,6 +91,15 @@ class CountingRequantizer:
         other = r.narrow is not None or r.lfsr is not None or r.scheme in TABLE_SCHEMES
         late = r.tail_lanes or r.tail < r.multiplier.size
         return not (other or late or r.rounding == Rounding.STOCHASTIC)
+
+    def _output(self) -> tuple[int, int, int]:
+        """Zero point, least and largest value of `rows_kernel`: the clamp's ends, but none farther
+        out than the format's neighbours. What lies beyond the format still does."""
+        least, largest, lo, hi = ends_of(self.requantizer.clamp, self.requantizer.output)
+        below, above = max(lo - 1, INT64[0]), min(hi + 1, INT64[1])
+        r = self.requantizer
+        zero_point = 0 if r.scheme in ZERO_POINT_INSIDE else r.zero_point
+        return zero_point, max(least, below), max(min(largest, above), below)
 
     def reset(self) -> None:
         """Counters begin anew."""
@@ -84,12 +129,12 @@ class CountingRequantizer:
         if self.kernel is None:
             done = self.requantizer.apply(accumulator)
             codes[:] = done.codes
-            by_row = (-1, *self.rows)
-            self.counts[0] += done.clipped.reshape(by_row).sum(axis=(0, 2), dtype=np.int64)
-            self.counts[1] += done.events.reshape(by_row).sum(axis=(0, 2), dtype=np.int64)
+            self.counts[0] += self._in_rows(done.clipped)
+            self.counts[1] += self._in_rows(done.events)
             return done.events, int(done.events.sum())
-        samples, shape = len(codes), (len(codes), *self.rows)
-        flags, values = self.flags[:samples], self.values[:samples]
+        shape = (len(codes), *self.rows)
+        values = self.room.of("values", codes.size, self.part.dtype).reshape(shape)
+        flags = self.room.of("flags", codes.size, np.bool_).reshape(shape)
         self.kernel(
             accumulator.reshape(shape),
             *self.by_row,
@@ -97,36 +142,63 @@ class CountingRequantizer:
             self.table,
             NO_RANDOM,
             int(self.requantizer.rounding),
-            AS_THEY_ARE,
+            self.output,
             values,
             flags,
         )
-        laid = codes.reshape(shape)
-        events = count_codes(values, flags, self.zero_point, self.ends, laid, self.counts)
+        form, laid = self.requantizer.output, codes.reshape(shape)
+        count_codes(values, form.lo, form.hi, laid, self.part, self.counts[0])
+        events = int(np.count_nonzero(flags))
+        if events:
+            self.counts[1] += self._in_rows(flags)
         return flags.reshape(codes.shape), events
+
+    def uncounted(self, accumulator: Ints, codes: NDArray[Any]) -> Flags:
+        """As a call, nothing added to the counters: which outputs had an event."""
+        counts = self.counts
+        self.reset()
+        flags, _ = self(accumulator, codes)
+        self.counts = counts
+        return flags
+
+    def _in_rows(self, flags: Flags) -> Ints:
+        """How often each element of a row is set."""
+        found: Ints = flags.reshape(-1, *self.rows).sum(axis=(0, 2), dtype=np.int64)
+        return found
+
+
+def divisor(number: int, most: int) -> int:
+    """The largest divisor of ``number`` that is not above ``most``, at least 1.
+
+    >>> divisor(49, 10), divisor(48, 10), divisor(48, 0), divisor(0, 5)
+    (7, 8, 1, 1)
+    """
+    return next((d for d in range(min(most, number), 1, -1) if number % d == 0), 1)
 
 
 @lean_kernel
-def count_codes(values, flags, zero_point, ends, codes, counts):  # type: ignore[no-untyped-def]
-    """Values to codes: zero point, activation clamp, output format.
+def count_codes(values, lo, hi, codes, part, clipped):  # type: ignore[no-untyped-def]
+    """Values, zero point and activation clamp in them, to codes of the output format.
 
-    ``values``, ``flags``, ``codes`` : ndarrays of shape (S, G, R, L); ``ends`` : least and
-    largest of the clamp, then of the format; ``counts`` : int64 ndarray of shape (2, G, L), to
-    which those that the format saturated, and the flags, are added. The number of flags.
+    ``values``, ``codes`` : ndarrays of shape (S, G, R, L); ``lo``, ``hi`` : of the format;
+    ``clipped`` : int64 ndarray of shape (G, L), to which those that it saturated are added;
+    ``part`` : zeros of shape (L,) and of the values' type, which count some rows at a time.
     """
-    least, largest, lo, hi = ends
     samples, groups, rows, length = values.shape
-    number = 0
-    for s in range(samples):
-        for g in range(groups):
+    kind = values.dtype.type
+    least, largest, zero, one = kind(lo), kind(hi), kind(0), kind(1)
+    for g in range(groups):
+        counted = 0
+        for s in range(samples):
             for r in range(rows):
-                row, flag, kept_row = values[s, g, r], flags[s, g, r], codes[s, g, r]
-                clipped, events = counts[0, g], counts[1, g]
+                row, kept_row = values[s, g, r], codes[s, g, r]
                 for i in range(length):
-                    code = min(max(row[i] + zero_point, least), largest)
-                    kept = min(max(code, lo), hi)
-                    clipped[i] += kept != code
-                    events[i] += flag[i]
-                    number += int(flag[i])
+                    kept = min(max(row[i], least), largest)
+                    part[i] += one if kept != row[i] else zero
                     kept_row[i] = kept
-    return number
+                counted += 1
+                if counted == MOST_ROWS or (s + 1 == samples and r + 1 == rows):
+                    for i in range(length):
+                        clipped[g, i] += part[i]
+                        part[i] = zero
+                    counted = 0

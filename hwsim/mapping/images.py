@@ -14,6 +14,9 @@ from numpy.typing import DTypeLike, NDArray
 
 from hwsim._jit import lean_kernel
 from hwsim.array.fast_source import Source
+from hwsim.array.gemm import Ints
+from hwsim.array.vector.instructions import CHOSEN
+from hwsim.array.vector.turning import CHANNELS, PIXELS, turn_block
 from hwsim.mapping.layer import MacLayer
 from hwsim.mapping.lowering import as_convolution, in_k_order, kernel_size, output_shape
 
@@ -83,11 +86,23 @@ class Images:
             self.column = in_phases(columns, phases, width)
         self.images = np.full((samples, *size), zero_point + offset, dtype)
         self.source = Source(self.images.reshape(-1), np.array(strides, np.int64), pixel, step)
+        words = CHOSEN is not None and self.images.dtype == np.int32
+        self.in_blocks = words and self.shape[2] >= CHANNELS
+        self.runs, self.rest = runs_of(self.column if self.in_blocks else self.column[:0])
 
     def place(self, codes: NDArray[Any]) -> None:
         """Write samples of codes, (S, *shape), where the first S lie."""
         samples = np.ascontiguousarray(codes).reshape(len(codes), *self.shape)
-        place_images(samples, self.top, self.spread[0], self.column, self.offset, self.images)
+        row, column = (self.top, self.spread[0]), self.column
+        if self.in_blocks and samples.dtype.itemsize == 1:
+            top_bit = 128 if samples.dtype == np.uint8 else 0
+            flat, images = samples.view(np.int8).reshape(-1), self.images[: len(samples)]
+            size, offset = self.shape[:2], self.offset + top_bit
+            place_blocks(flat, size, *row, self.runs, top_bit, offset, images)
+            if not len(self.rest):
+                return
+            samples, column = samples[:, :, self.rest], column[self.rest]
+        place_images(samples, *row, column, self.offset, self.images)
 
 
 def places(sizes: tuple[int, ...], strides: tuple[int, ...]) -> NDArray[np.int64]:
@@ -113,6 +128,54 @@ def in_phases(columns: NDArray[np.int64], phases: int, width: int) -> NDArray[np
     """
     place: NDArray[np.int64] = columns % phases * width + columns // phases
     return place
+
+
+def runs_of(column: Ints) -> tuple[Ints, Ints]:
+    """Columns in runs that lie side by side, ``column[x + i * step] = column[x] + i``, and those
+    that are in no run of `PIXELS` or more.
+
+    The runs are an int64 ndarray of shape (runs, 4): x, step, how many, column[x].
+
+    >>> runs, rest = runs_of(in_phases(np.arange(1, 20), 2, 10))
+    >>> runs.tolist(), rest.tolist()
+    ([[1, 2, 9, 1], [0, 2, 10, 10]], [])
+    """
+    order = np.argsort(column, kind="stable")
+    neighbours = (np.diff(column[order]) == 1) & (np.diff(order, n=1) > 0)
+    step, runs, rest = np.diff(order), [], []
+    first = 0
+    for i in range(1, len(column) + 1):
+        if i < len(column) and neighbours[i - 1] and step[i - 1] == step[first]:
+            continue
+        if i - first >= PIXELS:
+            runs.append((order[first], step[first], i - first, column[order[first]]))
+        else:
+            rest += order[first:i].tolist()
+        first = i
+    return np.array(runs, np.int64).reshape(-1, 4), np.array(sorted(rest), np.int64)
+
+
+@lean_kernel
+def place_blocks(codes, size, top, spread, runs, flip, offset, images):  # type: ignore[no-untyped-def]
+    """`place_images` of bytes and int32, of the columns in ``runs``, block after block; the last
+    block of a run, or of the channels, begins where it ends in time.
+
+    ``codes`` : int8, flat; ``size`` : height, width; ``flip``, ``offset`` : of `turn_block`.
+    """
+    samples, channels, rows, width = images.shape
+    words, plane = images.reshape(-1), rows * width
+    for s in range(samples):
+        for y in range(size[0]):
+            row = (s * size[0] + y) * size[1]
+            line = s * channels * plane + (top + y * spread) * width
+            for x, step, many, to in runs:
+                for i in range(0, many, PIXELS):
+                    p = min(i, many - PIXELS)
+                    for j in range(0, channels, CHANNELS):
+                        c = min(j, channels - CHANNELS)
+                        at = (row + x + p * step) * channels + c
+                        there = line + to + p + c * plane
+                        turn_block(codes, at, step * channels, flip, offset, words, there, plane)
 
 
 @lean_kernel

@@ -6,7 +6,9 @@ memory stay in place, activations are read from padded images, some samples at a
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -19,15 +21,14 @@ from hwsim.array.fast_run import Happened, LaneRun, first_places
 from hwsim.array.fast_tally import register_ledgers
 from hwsim.array.gemm import Datapath, Ints
 from hwsim.array.ledger import Place
-from hwsim.array.requantizer import Requantizer
-from hwsim.array.requantizer_counts import CountingRequantizer
+from hwsim.array.requantizer_counts import CountingRequantizer, Room
 from hwsim.array.stepwise import unlimited
 from hwsim.mapping.images import Images
 from hwsim.mapping.layer import MacLayer
 from hwsim.mapping.prepare import PreparedLayer
 from hwsim.mapping.run import LayerLedger, trap_at_first
 
-OUTPUTS_AT_ONCE = 1 << 16  # whose sums stay near the processor
+OUTPUTS_AT_ONCE = 1 << 17  # whose sums stay near the processor
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,6 +51,7 @@ class ReadyLayer:
         most: int,
         kind: np.dtype[Any],
         where: str,
+        room: Room,
     ) -> None:
         _, groups, m, _, n = prepared.datapath.shape
         gemm, machine = prepared.gemm, prepared.machine
@@ -64,28 +66,30 @@ class ReadyLayer:
         zero_point = gemm.a_zero_point
         k_order: list[str] = list(machine.array.k_order)
         self.images = Images(layer, shape, k_order, offset, zero_point, self.at_once, dtype)
-        self.requantizer = self.counting(prepared.requantizer)
-        self.second: CountingRequantizer | None = None  # where sums left their registers
+        self.room = room
+        self.requantizer = CountingRequantizer(prepared.requantizer, self.columns, room)
         self.runs: dict[bool, LaneRun] = {}
-        outputs = self.at_once * groups * m * n
-        self.sums = np.empty(outputs, np.int64), np.empty(outputs, np.int64)  # exact, kept
 
-    def counting(self, requantizer: Requantizer) -> CountingRequantizer:
-        """A requantizer made ready for this layer's outputs."""
-        return CountingRequantizer(requantizer, self.columns, self.at_once)
+    def sums(self, samples: int) -> tuple[Ints, Ints]:
+        """Room for the exact sums of so many samples, and for what the accumulator keeps."""
+        size = samples * prod(self.columns)
+        exact, kept = (self.room.of(name, size, np.int64) for name in ("exact", "kept"))
+        return exact.reshape(-1, *self.columns), kept.reshape(-1, *self.columns)
 
-    def beside(self, exact: Ints, codes: NDArray[Any]) -> NDArray[np.bool_]:
-        """Requantize exact sums beside those of the registers; which had an event."""
-        if self.second is None:
-            self.second = self.counting(self.prepared.requantizer)
-        return self.second(exact, codes)[0]
+    def arrays(self) -> Iterator[NDArray[Any]]:
+        """What it holds that takes memory; the room may be that of other layers too."""
+        gemm, datapath = self.prepared.gemm, self.prepared.datapath
+        yield from (gemm.w, datapath.w, self.images.images, *self.room.arrays())
+        yield from (*self.requantizer.by_row, self.requantizer.reals)
+        for run in self.runs.values():
+            scratches = (scratch for worker in run.workers for scratch in worker.scratch)
+            yield from (x for x in (*run.lanes, *scratches) if isinstance(x, np.ndarray))
 
     def lane_run(self, *, limited: bool) -> LaneRun:
         """The layer in lanes, with its registers or with unlimited ones."""
         if limited not in self.runs:
             datapath = self.prepared.datapath
-            if not limited:
-                datapath = unlimited(datapath)
+            datapath = datapath if limited else unlimited(datapath)
             layout = lane_layout(datapath, self.prepared.schedule, self.at_once)
             assert layout is not None  # ready_layer
             self.runs[limited] = LaneRun(layout, datapath, self.images.source)
@@ -93,14 +97,14 @@ class ReadyLayer:
 
     def exact_codes(self, codes: NDArray[Any]) -> NDArray[Any]:
         """Codes of shape (S, G, M, N) that unlimited registers give; nothing is counted."""
-        run, exact = self.lane_run(limited=False), self.sums[0]
+        run = self.lane_run(limited=False)
         found = np.empty((len(codes), *self.columns), self.kind)
         for start in range(0, len(codes), self.at_once):
             some = codes[start : start + self.at_once]
             self.images.place(some)
-            run(len(some), *self.sums)
-            part = found[start : start + self.at_once]
-            self.requantizer(exact[: part.size].reshape(part.shape), part)
+            exact, kept = self.sums(len(some))
+            run(len(some), exact.reshape(-1), kept.reshape(-1))
+            self.requantizer(exact, found[start : start + self.at_once])
         return found
 
     def __call__(
@@ -119,7 +123,9 @@ class ReadyLayer:
         for start in range(0, len(codes), self.at_once):
             some = codes[start : start + self.at_once]
             self.images.place(some)
-            batch.take(start, len(some), run(len(some), *self.sums))
+            sums = self.sums(len(some))
+            found = run(len(some), *(each.reshape(-1) for each in sums))
+            batch.take(start, sums, found)
         ledger = batch.ledger(run)
         if trap:
             trap_at_first(self.prepared, ledger, first_sample, self.where)
@@ -137,10 +143,10 @@ class Batch:
         self.requant_transient = np.zeros((ready.columns[0], ready.columns[2]), np.int64)
         self.changed, self.farthest = 0, 0
 
-    def take(self, start: int, samples: int, found: Happened) -> None:
-        """Some samples, whose sums lie in `ReadyLayer.sums`."""
-        ready, part = self.ready, self.codes[start : start + samples]
-        exact, kept = (sums[: part.size].reshape(part.shape) for sums in ready.sums)
+    def take(self, start: int, sums: tuple[Ints, Ints], found: Happened) -> None:
+        """Some samples: exact sums, and what registers kept where any was run stepwise."""
+        ready, (exact, kept), samples = self.ready, sums, len(sums[0])
+        part = self.codes[start : start + samples]
         hardware = kept if found.stepped else exact
         flags, happened = ready.requantizer(hardware, part)
         if found.stepped:
@@ -156,11 +162,9 @@ class Batch:
             return
         if self.exact_codes is self.codes:
             self.exact_codes = self.codes.copy()
-        theirs = self.exact_codes[start : start + samples]
-        their_flags = ready.beside(exact, theirs)
-        if happened:
-            transient = (flags & ~their_flags).sum(axis=(0, 2), dtype=np.int64)
-            self.requant_transient += transient
+        theirs, flags = self.exact_codes[start : start + samples], flags.copy()
+        lost = flags & ~ready.requantizer.uncounted(exact, theirs)
+        self.requant_transient += lost.sum(axis=(0, 2), dtype=np.int64) if happened else 0
         self.changed += int(np.count_nonzero(part != theirs))
         apart = np.maximum(part, theirs) - np.minimum(part, theirs)  # modulo their own type
         self.farthest = max(self.farthest, int(apart.view(f"u{part.itemsize}").max(initial=0)))
@@ -212,6 +216,7 @@ def ready_layer(
     most: int,
     kind: np.dtype[Any],
     where: str,
+    room: Room | None = None,
 ) -> ReadyLayer | None:
     """The layer made ready, or None where it does not run in lanes, or its bias loses something.
 
@@ -227,6 +232,8 @@ def ready_layer(
         Of the codes that leave: it holds their format.
     where : str
         The layer's name, for messages.
+    room : Room, optional
+        That of other layers, which run one after the other.
     """
     datapath, lost = prepared.datapath, prepared.bias.lost
     if layer.op == "batch_matmul" or datapath.row_sum is not None:
@@ -237,4 +244,4 @@ def ready_layer(
         return None
     if lane_layout(datapath, prepared.schedule) is None:
         return None
-    return ReadyLayer(layer, shape, prepared, most, kind, where)
+    return ReadyLayer(layer, shape, prepared, most, kind, where, room or Room())

@@ -5,6 +5,7 @@ from __future__ import annotations
 from copy import copy
 
 from hwsim.array.fast_layout import lane_layout
+from hwsim.array.requantizer_counts import CountingRequantizer
 from hwsim.mapping.prepare import PreparedLayer
 from hwsim.mapping.ready import ReadyLayer
 
@@ -22,5 +23,5 @@ def with_registers(ready: ReadyLayer, prepared: PreparedLayer) -> ReadyLayer | N
     run.layout, run.lanes = layout, run.lanes._replace(registers=layout.registers)
     other.prepared, other.runs = prepared, {**ready.runs, True: run}
     if prepared.requantizer is not ready.prepared.requantizer:
-        other.requantizer, other.second = ready.counting(prepared.requantizer), None
+        other.requantizer = CountingRequantizer(prepared.requantizer, ready.columns, ready.room)
     return other

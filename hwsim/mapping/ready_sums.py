@@ -62,12 +62,12 @@ def exact_pass(ready: ReadyLayer, codes: NDArray[Any]) -> ExactPass:
         first=np.full(samples, -1),
     )
     found.ends[0::2], found.ends[1::2] = FAR, -FAR
-    room = np.empty((1 + rows) * ready.at_once * groups * m * n, np.int64)
     for start in range(0, samples, ready.at_once):
         some = slice(start, min(start + ready.at_once, samples))
         shape = (some.stop - start, groups, m, n)
         size = int(np.prod(shape))
-        exact, ends = room[:size], room[size : (1 + rows) * size].reshape(rows, size)
+        both = ready.room.of("ranges", (1 + rows) * size, np.int64).reshape(1 + rows, size)
+        exact, ends = both[0], both[1:]
         ready.images.place(codes[some])
         lanes = run.lanes._replace(samples=shape[0])
         collect_tiles(lanes, scratch, -(-shape[0] * m // run.layout.width), exact, ends)

@@ -20,18 +20,12 @@ from hwsim.array.ledger import EventList
 from hwsim.array.memory import MemoryTiming
 from hwsim.array.specification import Machine
 from hwsim.mapping.run import LayerLedger
-from hwsim.network.beside import is_beside, run_beside
 from hwsim.network.graph import Graph, Node
 from hwsim.network.kept import KeptCodes, narrowed
-from hwsim.network.layers import layer_memory, prepare_without_input, refuse_float
-from hwsim.network.steps import (
-    Batch,
-    Part,
-    ReadyLayers,
-    Ways,
-    operator_tables,
-    run_node,
-)
+from hwsim.network.layers import refuse_float
+from hwsim.network.preparation import nothing as nothing
+from hwsim.network.preparation import prepare_network, put_back
+from hwsim.network.steps import Batch, Part, Ways, run_node
 
 Progress = Callable[[int, int, str], None]
 
@@ -110,16 +104,10 @@ def run(
     """
     refuse_float(graph)
     samples = len(next(iter(inputs.values())))
-    ready = ReadyLayers(graph, machine, samples)
     in_lanes = engine == "fast" and not list_events
-    memory: dict[str, MemoryTiming | None] = {}
-    for node in graph.nodes:
-        if is_beside(node):
-            run_beside(graph, node, nothing(graph, node), machine)
-        else:
-            memory[node.name] = _make_ready(graph, node, machine, ready if in_lanes else None)
-    tables = operator_tables(graph, machine, samples)
-    ways = Ways(graph, machine, ready, tables, engine, list_events)
+    made = prepare_network(graph, machine, samples, in_lanes=in_lanes)
+    ready, memory = made.ready, made.memory
+    ways = Ways(graph, machine, ready, made.tables, engine, list_events)
     starts = range(0, samples, batch_size(graph, samples, ready))
     kept, unlimited = (KeptCodes(graph.tensors, samples) for _ in range(2))
     result = NetworkRun(kept, unlimited)
@@ -133,29 +121,15 @@ def run(
         _keep_codes(kept, unlimited, batch)
     for name, layer in result.layers.items():
         layer.memory = memory[name]
+    if in_lanes:
+        put_back(graph, made)
     return result
-
-
-def _make_ready(
-    graph: Graph, node: Node, machine: Machine, ready: ReadyLayers | None
-) -> MemoryTiming | None:
-    """Refuse a layer that does not go with the machine, or make it ready; what its memory takes."""
-    prepared = prepare_without_input(graph, node, machine)
-    timing = layer_memory(graph, node, prepared)
-    if ready is not None:
-        ready.add(node, prepared)
-    return timing
 
 
 def _batch(graph: Graph, inputs: Mapping[str, Ints], samples: slice, start: int) -> Batch:
     """Some samples of the inputs, before the first node."""
     given = {name: narrowed(codes[samples], graph.tensors[name]) for name, codes in inputs.items()}
     return Batch(given, dict(given), start)
-
-
-def nothing(graph: Graph, node: Node) -> list[Ints]:
-    """Inputs without a sample: what does not go together is refused on them already."""
-    return [np.zeros((0, *graph.tensors[name].shape), np.int64) for name in node.inputs]
 
 
 def batch_size(graph: Graph, samples: int, ready: Container[str] = ()) -> int:

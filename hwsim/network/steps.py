@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from hwsim.array.ledger import EventList
 from hwsim.array.overrides import for_layer
+from hwsim.array.requantizer_counts import Room
 from hwsim.array.specification import Machine
 from hwsim.mapping.prepare import PreparedLayer
 from hwsim.mapping.ready import ReadyLayer, ready_layer
@@ -88,6 +89,7 @@ class ReadyLayers(Mapping[str, ReadyLayer]):
         self.keeps_all = weights <= WEIGHTS_KEPT
         self.nodes: dict[str, Node] = {}
         self.made: dict[str, ReadyLayer] = {}
+        self.room = Room()
 
     def add(self, node: Node, prepared: PreparedLayer) -> None:
         """Take a layer in, if it can be made ready."""
@@ -103,7 +105,7 @@ class ReadyLayers(Mapping[str, ReadyLayer]):
         if node.layer is None or form is None:
             return None
         kind = own_dtype(form)
-        return ready_layer(node.layer, shape, prepared, self.samples, kind, node.name)
+        return ready_layer(node.layer, shape, prepared, self.samples, kind, node.name, self.room)
 
     def __getitem__(self, name: str) -> ReadyLayer:
         node = self.nodes[name]

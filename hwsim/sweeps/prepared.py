@@ -17,6 +17,7 @@ from hwsim.array.datapath import chain_registers, register
 from hwsim.array.memory import MemoryTiming
 from hwsim.array.overrides import for_layer
 from hwsim.array.requantizer import Requantizer
+from hwsim.array.requantizer_counts import Room
 from hwsim.array.specification import Machine
 from hwsim.array.stepwise import unlimited
 from hwsim.mapping.prepare import PreparedLayer, final_range
@@ -54,6 +55,7 @@ class Preparation:
     requantizers: dict[tuple[str, str, tuple[int, int]], Requantizer] = field(default_factory=dict)
     beside: set[str] = field(default_factory=set)
     digests: dict[int, str] = field(default_factory=dict)
+    room: Room = field(default_factory=Room)
     made: dict[tuple[str, str, int], ReadyLayer | None] = field(default_factory=dict)
     facts: dict[str, LayerFacts] = field(default_factory=dict)
     known: dict[int, tuple[Machine, Layers]] = field(default_factory=dict)
@@ -111,7 +113,8 @@ class Preparation:
         if node.layer is None or form is None:
             return None
         layer = replace(layer, datapath=unlimited(layer.datapath))
-        return ready_layer(node.layer, shape, layer, samples, own_dtype(form), node.name)
+        kind = own_dtype(form)
+        return ready_layer(node.layer, shape, layer, samples, kind, node.name, self.room)
 
     def _weights(self) -> int:
         """Of all layers that are kept ready."""

@@ -8,6 +8,7 @@ import records
 
 from hwsim.arith.formats import IntFormat
 from hwsim.array.fast_source import of_rows
+from hwsim.array.vector.instructions import CHOSEN
 from hwsim.errors import TrapError
 from hwsim.mapping import ready as ready_module
 from hwsim.mapping.images import Images
@@ -180,3 +181,38 @@ def test_taps_of_a_strided_layer_lie_side_by_side():
     images = Images(layer, shape, ORDERS[0], 0, 0, 1, np.int32)
     pixel = images.source.pixel.reshape(output_shape(layer, shape)[:2])
     assert (np.diff(pixel, axis=1) == 1).all()
+
+
+WIDE = {  # image, kernel, words: 16 channels or more, runs of 8 columns or more, and others
+    "even": ((5, 32, 16), (3, 3), {"padding": ((1, 1), (1, 1))}),
+    "odd": ((4, 21, 19), (3, 3), {"padding": ((1, 0), (2, 1))}),
+    "strided": ((6, 16, 33), (1, 1), {"stride": (2, 2)}),
+    "three": ((4, 37, 40), (2, 2), {"stride": (2, 3), "padding": ((0, 0), (2, 1))}),
+    "rest": ((4, 15, 17), (3, 3), {"stride": (2, 2), "padding": ((1, 1), (1, 1))}),
+    "turned": ((3, 9, 16), (3, 3), {"stride": (2, 2)}),
+}
+
+
+@pytest.mark.parametrize("kind", [np.int8, np.uint8])
+@pytest.mark.parametrize("name", WIDE)
+def test_bytes_placed_in_blocks_lie_as_one_by_one(name, kind):
+    """No block reaches beyond its run, its channels or its samples."""
+    shape, kernel, words = WIDE[name]
+    weight = np.ones((2, *kernel, shape[2]), np.int32)
+    op = OPS.get(name, "conv_2d")
+    layer = MacLayer(op, weight, BYTE, np.ones(1), np.zeros(1, np.int64), **words)
+    ends = np.iinfo(kind)
+    codes = np.random.default_rng(3).integers(ends.min, ends.max, (3, *shape), kind, endpoint=True)
+    blocks, single = (Images(layer, shape, ORDERS[0], -7, 5, 4, np.int32) for _ in range(2))
+    single.in_blocks = False
+    assert blocks.in_blocks == (CHOSEN is not None)
+    for some in (codes, codes[:2][::-1]):  # what came before stays in the other samples
+        blocks.place(some)
+        single.place(some)
+        assert (blocks.images == single.images).all()
+    assert (blocks.images != -2).any(axis=(1, 2, 3)).tolist() == [True] * 3 + [False]
+    if CHOSEN is not None:
+        assert (len(blocks.runs), len(blocks.rest)) == {
+            "even": (1, 0), "odd": (1, 0), "strided": (2, 0), "three": (3, 0), "rest": (1, 7),
+            "turned": (0, 9),
+        }[name]  # fmt: skip
