@@ -35,6 +35,7 @@ RANDOM = (
     "{scheme: multiplier_shift, multiplier_bits: 12, rounding: stochastic, "
     "lfsr: {polynomial: 0x80200003, seed: 1}}"
 )
+TABLE = "{scheme: lookup_table, table_bits: 9, rounding: half_up}"
 CASES = {  # machine, its words, what is swept
     "one register": (
         "edge_os_16x16",
@@ -112,6 +113,11 @@ CASES = {  # machine, its words, what is swept
             "cols": "4",
             "accumulator_bits": "14,17,24",
         },
+    ),
+    "table of the register's range": (
+        "edge_ws_16x16",
+        [f"requantize.conv_2d={TABLE}"],
+        {"accumulator_bits": "14,18,22,26", "chain_bits": "10"},
     ),
     "shift and clip": ("shift_only_16x16", [], {"accumulator_bits": "12:17"}),
 }
