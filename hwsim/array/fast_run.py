@@ -1,13 +1,13 @@
 """A layer laid out in lanes once, and run as often as there are activations.
 
-Outputs are shared out among threads, whole blocks of lanes each; every thread has memory and
+Outputs are shared out among threads, some blocks of lanes at a time; every thread has memory and
 counters of its own. Counters add up and ranges join, so the number of threads changes nothing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -23,7 +23,7 @@ from hwsim.array.fast_tally import FAR, Tally, added, empty_tally
 from hwsim.array.fast_tiles import range_tiles, run_tiles, settle
 from hwsim.array.gemm import Datapath, Ints
 from hwsim.array.ledger import Place
-from hwsim.array.threads import threads
+from hwsim.array.threads import shares, side_by_side, threads
 
 WORTH_SHARING = 20_000_000  # MACs: what takes much longer than to start a thread
 Places = tuple[Place | None, Place | None]  # of chain and accumulator
@@ -87,29 +87,27 @@ class LaneRun:
         lanes, outputs = self.lanes._replace(samples=samples), samples * groups * m * n
         blocks = -(-samples * m // self.layout.width)
         many = threads() if outputs * k >= WORTH_SHARING else 1
-        share = -(-blocks // many)
-        starts = range(0, blocks, max(share, 1))
-        while len(self.workers) < max(len(starts), 1):
+        parts = shares(blocks, many, self.layout.slots)
+        while len(self.workers) < max(min(many, len(parts)), 1):
             self.workers.append(self._worker())
         hits = np.zeros((2, outputs if list_events else 0), np.uint8)
-        if len(starts) == 1:  # the usual way of a small layer: nothing else is needed
+        begun = [start for start, _ in parts]
+        if len(parts) == 1:  # the usual way of a small layer: nothing else is needed
             begun = [range_tiles(lanes, self.workers[0].scratch, 0, blocks, exact)]
             if begun[0] == blocks:
                 return Happened(np.full(2, outputs), hits, False)
-        else:
-            begun = list(starts)
-        found = [Found(np.full(2, outputs, np.int64), hits) for _ in starts]
+        found = [Found(np.full(2, outputs, np.int64), hits) for _ in self.workers]
         stepped = np.zeros((blocks, groups, self.layout.parts), np.bool_)
 
-        def run(i: int, start: int) -> None:
-            stop = min(starts[i] + share, blocks)
-            scratch, chain, acc = self.workers[i]
-            if len(starts) > 1:
+        def run(part: int, number: int) -> None:
+            (scratch, chain, acc), start, stop = self.workers[number], begun[part], parts[part][1]
+            if len(parts) > 1:
                 start = range_tiles(lanes, scratch, start, stop, exact)
             if start < stop:
-                run_tiles(lanes, scratch, chain, acc, found[i], exact, out, stepped, start, stop)
+                mine = found[number]
+                run_tiles(lanes, scratch, chain, acc, mine, exact, out, stepped, start, stop)
 
-        in_threads(run, begun)
+        side_by_side([partial(run, part) for part in range(len(parts))], many)
         any_stepped = bool(stepped.any())
         if any_stepped:
             settle(lanes, stepped, self.layout.width, exact, out)
@@ -127,15 +125,6 @@ class LaneRun:
         if self.layout.chained:
             chain = self.layout.take_ranges(limits[2:], chain)
         return chain, self.layout.take_ranges(limits[:2], acc)
-
-
-def in_threads(run: Callable[[int, int], None], starts: Sequence[int]) -> None:
-    """``run(i, starts[i])`` for all of them at the same time; what one raises is raised."""
-    if len(starts) > 1:
-        with ThreadPoolExecutor(len(starts)) as pool:
-            list(pool.map(run, range(len(starts)), starts))
-    elif starts:
-        run(0, starts[0])
 
 
 def first_places(

@@ -1,12 +1,20 @@
-"""How many threads kernels run on: outputs are shared out among them, never one output's sum."""
+"""How many threads kernels run on: outputs are shared out among them, never one output's sum.
+
+Threads are started once a process and wait for the next call. Work lies in parts, several for each
+thread, and each takes the next one: who comes late, or has the slower part, takes fewer.
+"""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
+from functools import cache
 
 from hwsim.errors import ConfigError
 
 NAME = "HWSIM_THREADS"
+PARTS = 4  # of a call's work for each thread
 
 
 def threads() -> int:
@@ -30,3 +38,56 @@ def threads() -> int:
     if not (asked.isascii() and asked.isdigit() and int(asked)):
         raise ConfigError.at("environment", NAME, asked, "must be a positive number")
     return int(asked)
+
+
+def side_by_side(tasks: Sequence[Callable[[int], None]], hands: int) -> None:
+    """Do all tasks by up to so many threads; each takes the next one, given its own number.
+
+    This thread is number 0: what others have not begun when nothing is left, they never begin.
+    Kernels let go of Python, so that threads meet between them alone. What a task raises is raised
+    here, once no thread is at work on the others.
+
+    >>> done = []
+    >>> side_by_side([lambda number: done.append(1), lambda number: done.append(2)], 2)
+    >>> sorted(done)
+    [1, 2]
+    """
+    todo = iter(tasks)
+
+    def work(number: int) -> None:
+        for task in todo:
+            task(number)
+
+    hands = min(hands, len(tasks))
+    if hands <= 1:
+        work(0)
+        return
+    pool = _pool(os.getpid(), hands - 1)
+    others = [pool.submit(work, number) for number in range(1, hands)]
+    try:
+        work(0)
+    finally:
+        begun = [other for other in others if not other.cancel()]
+        wait(begun)
+    for other in begun:
+        other.result()
+
+
+def shares(number: int, hands: int, unit: int) -> list[tuple[int, int]]:
+    """``start, stop`` of parts of ``number`` pieces, a few for each of so many hands; all but the
+    last are multiples of ``unit``.
+
+    >>> shares(25, 2, 4)
+    [(0, 4), (4, 8), (8, 12), (12, 16), (16, 20), (20, 24), (24, 25)]
+    >>> shares(25, 1, 4), shares(0, 2, 4)
+    ([(0, 25)], [])
+    """
+    parts = hands * PARTS if hands > 1 else 1
+    share = max(-(-number // parts // unit) * unit, 1) if hands > 1 else max(number, 1)
+    return [(start, min(start + share, number)) for start in range(0, number, share)]
+
+
+@cache
+def _pool(process: int, size: int) -> ThreadPoolExecutor:
+    """Threads of one process: a forked one has none of its parent's."""
+    return ThreadPoolExecutor(size, thread_name_prefix=f"hwsim-{process}")

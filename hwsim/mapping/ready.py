@@ -62,8 +62,7 @@ class ReadyLayer:
         if machine.operands.zero_point != "subtract":
             activation = machine.operands.activation.format
             offset = datapaths.recentre(*gemm.a_range, activation, "operands.activation", where)
-        dtype = prepared.datapath.a.dtype
-        zero_point = gemm.a_zero_point
+        dtype, zero_point = prepared.datapath.a.dtype, gemm.a_zero_point
         k_order: list[str] = list(machine.array.k_order)
         self.images = Images(layer, shape, k_order, offset, zero_point, self.at_once, dtype)
         self.room = room
@@ -82,8 +81,9 @@ class ReadyLayer:
         yield from (gemm.w, datapath.w, self.images.images, *self.room.arrays())
         yield from (*self.requantizer.by_row, self.requantizer.reals)
         for run in self.runs.values():
-            scratches = (scratch for worker in run.workers for scratch in worker.scratch)
-            yield from (x for x in (*run.lanes, *scratches) if isinstance(x, np.ndarray))
+            yield run.lanes.w
+            for scratch, *_ in run.workers:
+                yield from (scratch.panels, scratch.total, scratch.spans, scratch.kept)
 
     def lane_run(self, *, limited: bool) -> LaneRun:
         """The layer in lanes, with its registers or with unlimited ones."""

@@ -19,6 +19,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from threading import Lock
 from weakref import WeakKeyDictionary
 
@@ -50,6 +51,8 @@ class Preparation:
         A copy, which nobody changes.
     samples : int
         It was made for so many, or fewer.
+    seen : int
+        Samples of all runs that had it: an operator becomes a table once they are worth one.
     stamp : Stamp or None
         None: it is not kept.
     """
@@ -59,11 +62,12 @@ class Preparation:
     memory: Mapping[str, MemoryTiming | None]
     machine: Machine
     samples: int
+    seen: int
     stamp: Stamp | None
 
-    @property
+    @cached_property
     def nbytes(self) -> int:
-        """Of all arrays, each counted once, however many layers use it."""
+        """Of all arrays, each counted once, however many layers use it; after its last run."""
         arrays = [array for layer in self.ready.values() for array in layer.arrays()]
         memory = {id(array): array.nbytes for array in arrays}
         return sum(memory.values()) + (self.stamp.nbytes if self.stamp else 0)
@@ -132,7 +136,8 @@ def prepare_network(graph: Graph, machine: Machine, samples: int, *, in_lanes: b
     """
     found = SHELF.take(graph, machine, samples) if in_lanes else None
     if found is not None:
-        return found
+        seen = found.seen + samples
+        return replace(found, tables=operator_tables(graph, machine, seen, found.tables), seen=seen)
     ready = ReadyLayers(graph, machine, samples)
     stamp = Stamp(graph) if in_lanes and ready.keeps_all else None
     own = machine.model_copy(deep=True)
@@ -149,8 +154,8 @@ def prepare_network(graph: Graph, machine: Machine, samples: int, *, in_lanes: b
                 bounds = vars(prepared.bounds).values()
                 for shared in (*bounds, memory[node.name]):
                     make_read_only(shared)
-    tables = operator_tables(graph, machine, samples)
-    return Preparation(ready, tables, memory, own, samples, stamp)
+    tables = operator_tables(graph, machine, samples, {})
+    return Preparation(ready, tables, memory, own, samples, samples, stamp)
 
 
 def put_back(graph: Graph, used: Preparation) -> None:

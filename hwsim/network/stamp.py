@@ -15,10 +15,10 @@ from typing import Any
 import numpy as np
 
 from hwsim.arith.formats import IntFormat
-from hwsim.network.graph import Graph, Tensor
+from hwsim.network.graph import Graph
 
 OF_THE_FLOAT_TWIN = frozenset({"float_weight", "float_bias"})  # no machine reads them
-PLAIN = (str, bytes, int, bool, type(None), np.generic, Enum, IntFormat, Tensor)  # never change
+PLAIN = (str, bytes, int, bool, type(None), np.generic, Enum, IntFormat)  # never change
 
 
 class Stamp:
@@ -54,14 +54,14 @@ class Stamp:
 
 
 def _of_graph(graph: Graph) -> Iterator[Any]:
-    """Everything in a frozen network that can change; what cannot, is as old as the network."""
-    yield from _leaves(graph.tensors)
+    """Everything in a frozen network that can change: of frozen records arrays alone."""
+    yield dict(graph.tensors)
     yield from _leaves(graph.constants)
     for node in graph.nodes:
-        yield from _leaves(node.attributes)
-        layer = vars(node.layer) if node.layer is not None else {}
-        for name, value in layer.items():
-            if name not in OF_THE_FLOAT_TWIN:
+        if node.attributes:
+            yield from _leaves(node.attributes)
+        for name, value in vars(node.layer).items() if node.layer is not None else ():
+            if isinstance(value, np.ndarray) and name not in OF_THE_FLOAT_TWIN:
                 yield from _leaves(value)
 
 

@@ -89,7 +89,7 @@ class ReadyLayers(Mapping[str, ReadyLayer]):
         self.keeps_all = weights <= WEIGHTS_KEPT
         self.nodes: dict[str, Node] = {}
         self.made: dict[str, ReadyLayer] = {}
-        self.room = Room()
+        self.room = Room() if self.keeps_all else None  # else it goes with its layer
 
     def add(self, node: Node, prepared: PreparedLayer) -> None:
         """Take a layer in, if it can be made ready."""
@@ -126,10 +126,15 @@ class ReadyLayers(Mapping[str, ReadyLayer]):
         return len(self.nodes)
 
 
-def operator_tables(graph: Graph, machine: Machine, samples: int) -> dict[str, Table]:
-    """Tables of the operators whose elements are many more than pairs of byte codes."""
-    tables = {}
+def operator_tables(
+    graph: Graph, machine: Machine, samples: int, made: Mapping[str, Table]
+) -> dict[str, Table]:
+    """Tables of the operators whose elements are many more than pairs of byte codes; those that
+    are ``made`` stay."""
+    tables = dict(made)
     for node in graph.nodes:
+        if node.name in made:
+            continue
         forms = [graph.tensors[name].format for name in (*node.inputs, node.output)]
         bytes_alone = all(form is not None and form.bits == BYTE for form in forms)
         size = samples * int(np.prod(graph.tensors[node.output].shape))

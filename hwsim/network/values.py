@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from hwsim.array.gemm import Ints
 from hwsim.array.overrides import for_layer
 from hwsim.array.specification import Machine
-from hwsim.array.threads import threads
+from hwsim.array.threads import side_by_side, threads
 from hwsim.mapping.run import run_layer
 from hwsim.network.beside import is_beside, run_beside
 from hwsim.network.graph import Graph, Node, Tensor
@@ -36,7 +36,7 @@ from hwsim.network.layers import (
 )
 from hwsim.network.values_layer import QuickLayer, quick_layer
 from hwsim.network.values_tables import table_of
-from hwsim.network.values_work import PARTS, Worker, side_by_side, worth
+from hwsim.network.values_work import PARTS, Worker, worth
 
 Step = Callable[[list[NDArray[Any]], Worker], NDArray[Any]]
 AT_ONCE = 32  # samples, so that memory stays flat

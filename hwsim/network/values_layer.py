@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from hwsim.array.gemm import Ints
 from hwsim.array.requantizer import Requantizer
 from hwsim.array.requantizer_kernel import TABLE_SCHEMES
+from hwsim.array.threads import side_by_side
 from hwsim.mapping.layer import MacLayer
 from hwsim.mapping.prepare import PreparedLayer
 from hwsim.network.graph import Tensor
@@ -23,7 +24,7 @@ from hwsim.network.values_codes import Codes
 from hwsim.network.values_exact import exact_sums_of
 from hwsim.network.values_geometry import Geometry
 from hwsim.network.values_saturating import saturating_sums_of
-from hwsim.network.values_work import PARTS, Worker, side_by_side
+from hwsim.network.values_work import PARTS, Worker
 
 SLACK = 64  # elements that the last tap's read may reach past an image
 OUTPUTS_AT_ONCE = 8192  # pixels of all images that are laid out together

@@ -65,7 +65,7 @@ class ExactRun:
         """Run it, in the order of one machine's additions."""
         tensors = graph.tensors
         exact = cls(graph, machine, {n: narrowed(x, tensors[n]) for n, x in inputs.items()})
-        exact.tables = operator_tables(graph, machine, OFTEN * exact.samples)
+        exact.tables = operator_tables(graph, machine, OFTEN * exact.samples, {})
         for node in graph.nodes:
             sources = exact.inputs(node)
             if is_beside(node):

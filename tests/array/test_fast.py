@@ -13,7 +13,7 @@ from oracles.one_output import RULES, SATURATE, SYMMETRIC, WRAP, define, reg, sc
 
 from hwsim._jit import cpu_features
 from hwsim.arith.formats import signed_bits
-from hwsim.array import fast, fast_layout, fast_run
+from hwsim.array import fast, fast_layout, fast_run, threads
 from hwsim.array.gemm import Datapath
 from hwsim.array.vector.instructions import CHOSEN, KNOWN
 
@@ -323,5 +323,5 @@ def test_the_number_of_threads_changes_nothing(shape, flow, monkeypatch):
         run(shape[0], *room)
         seen.append(len(run.workers))
     blocks = -(-shape[0] * shape[2] // run.layout.width)
-    shares = [-(-blocks // number) for number in (1, 2, 3, 64)]  # of one thread at most
-    assert seen == [-(-blocks // share) for share in shares]
+    parts = [len(threads.shares(blocks, number, run.layout.slots)) for number in (1, 2, 3, 64)]
+    assert seen == [min(number, many) for number, many in zip((1, 2, 3, 64), parts, strict=True)]

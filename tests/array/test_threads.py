@@ -1,10 +1,13 @@
-"""The number of threads: asked for in the environment, else one a processor."""
+"""Threads: as many as the environment asks for, else one a processor; every part of work once."""
 
+import multiprocessing
 import os
+import threading
+from functools import partial
 
 import pytest
 
-from hwsim.array.threads import threads
+from hwsim.array.threads import shares, side_by_side, threads
 from hwsim.errors import ConfigError
 
 
@@ -20,3 +23,72 @@ def test_threads_refuse_what_is_no_positive_number(asked, monkeypatch):
     with pytest.raises(ConfigError) as failure:
         threads()
     assert str(failure.value) == f"environment: HWSIM_THREADS = {asked}: must be a positive number"
+
+
+@pytest.mark.parametrize("unit", [1, 4])
+@pytest.mark.parametrize("hands", [1, 2, 3, 64])
+@pytest.mark.parametrize("number", [0, 1, 3, 4, 25, 1000])
+def test_shares_hold_every_piece_once(number, hands, unit):
+    parts = shares(number, hands, unit)
+    assert [piece for part in parts for piece in range(*part)] == list(range(number))
+    assert all(start < stop for start, stop in parts)
+    assert all(start % unit == 0 for start, _ in parts)
+    assert len(parts) <= (1 if hands == 1 else 4 * hands)
+
+
+@pytest.mark.parametrize("hands", [1, 2, 5])
+@pytest.mark.parametrize("tasks", [0, 1, 2, 40])
+def test_every_task_is_done_once_by_hands_of_different_numbers(tasks, hands):
+    done = []
+    side_by_side([partial(lambda i, number: done.append((i, number)), i) for i in range(tasks)],
+                 hands)  # fmt: skip
+    assert sorted(i for i, _ in done) == list(range(tasks))
+    assert {number for _, number in done} <= set(range(hands))
+
+
+def test_two_hands_work_at_the_same_time_call_after_call():
+    """Each waits for the other: one alone would wait for ever."""
+    for _ in range(3):
+        meeting = threading.Barrier(2)
+        met = []
+
+        def meet(number, meeting=meeting, met=met):
+            meeting.wait(20)
+            met.append(number)
+
+        side_by_side([meet, meet], 2)
+        assert sorted(met) == [0, 1]
+
+
+def test_what_a_task_raises_is_raised_when_the_others_rest():
+    done = []
+
+    def fail(number):
+        raise ValueError(number)
+
+    for hands in (1, 2):
+        with pytest.raises(ValueError, match=r"[01]"):
+            side_by_side([fail, *[done.append] * 6], hands)
+    side_by_side([done.append] * 2, 2)
+
+
+def meeting_in_a_fork(inbox):
+    meeting = threading.Barrier(2)
+    side_by_side([lambda _: meeting.wait(20)] * 2, 2)
+    inbox.put("met")
+
+
+def test_a_forked_process_has_threads_of_its_own():
+    """Those of its parent are not there: it would wait for them for ever."""
+    if "fork" not in multiprocessing.get_all_start_methods():
+        pytest.skip("this system does not fork")
+    test_two_hands_work_at_the_same_time_call_after_call()
+    context = multiprocessing.get_context("fork")
+    inbox = context.SimpleQueue()
+    child = context.Process(target=meeting_in_a_fork, args=(inbox,), daemon=True)
+    child.start()
+    child.join(60)
+    code = child.exitcode
+    child.kill()
+    assert code == 0
+    assert inbox.get() == "met"

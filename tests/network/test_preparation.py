@@ -8,14 +8,16 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from network.networks import INT8, linear
 from network.test_run import plain_run
 
 from hwsim import models
 from hwsim.errors import TrapError
 from hwsim.importers import hardware
 from hwsim.mapping.ready import ReadyLayer
-from hwsim.network import preparation
+from hwsim.network import preparation, steps
 from hwsim.network import run as network_run
+from hwsim.network.graph import Graph, Node, Tensor
 from hwsim.network.preparation import SHELF
 from hwsim.network.stamp import Stamp
 
@@ -256,3 +258,38 @@ def test_arrays_that_two_results_share_are_read_only(graph, machine, images):
         run.layers["conv1"].bounds.accumulator_weight.lo[:] = 0
     run.layers["conv1"].ledger.accumulator.events_by_channel[:] = 0  # a result's own
     assert result(graph, machine, images) == anew(graph, machine, images)
+
+
+@pytest.fixture
+def sum_of_two():
+    """Two products of one input, and their sum: an operator of pairs of bytes."""
+    shapes = {"x": (3, 4), "a": (3, 5), "b": (3, 5), "y": (3, 5)}
+    tensors = {n: Tensor(n, s, INT8, 0.5, i) for i, (n, s) in enumerate(shapes.items())}
+    rng = np.random.default_rng(2)
+    bias = np.arange(5)
+    nodes = [linear(n, "x", n, rng.integers(-9, 10, (5, 4)).astype(np.int32), bias) for n in "ab"]
+    nodes.append(Node("sum", "add", ("a", "b"), "y", attributes={"clamp": (-60, 50)}))
+    return Graph("sum", tensors, tuple(nodes), ("x",), ("y",))
+
+
+def test_an_operator_becomes_a_table_once_all_runs_together_are_worth_it(sum_of_two, monkeypatch):
+    """And no sooner; a table is made once, and never of what has changed."""
+    names, make = [], steps.table_of
+
+    def noted(graph, node, machine):
+        names.append(node.name)
+        return make(graph, node, machine)
+
+    monkeypatch.setattr(steps, "table_of", noted)
+    monkeypatch.setattr(steps, "WORTH_A_TABLE", 3 * 4 * 15)  # of four samples, the third run
+    machine = hardware.load("tflite_reference")
+    x = np.random.default_rng(4).integers(-128, 128, (4, 3, 4))
+    seen = []
+    for _ in range(5):
+        seen.append(network_run.run(sum_of_two, machine, {"x": x}).codes["y"].tolist())
+        assert names == ["sum"] * (len(seen) >= 3)
+    assert seen == seen[:1] * 5
+    node = sum_of_two.nodes[-1]
+    node.attributes["clamp"] = (-5, 5)
+    changed = network_run.run(sum_of_two, machine, {"x": x}).codes["y"]
+    assert np.abs(changed).max() == 5 < np.abs(seen[0]).max()

@@ -55,8 +55,11 @@ def run(
         codes = _float32_inside(inputs[0], node, source, output)
         clamp = activation_clamp(node, tensors, machine, "average_pool")
         return saturate(codes, output, clamp, node.name)
-    total = sum_of_taps(inputs[0] - tensors[node.inputs[0]].zero_point, node)
     count = tap_count(node, inputs[0])
+    if is_whole(node, inputs[0]):  # every tap counts: their zero points all at once
+        total = sum_of_taps(inputs[0], node) - count[:, :, None] * source.zero_point
+    else:
+        total = sum_of_taps(inputs[0] - source.zero_point, node)
     name = "mean" if policy.scheme == "float32_inside" else "average_pool"
     return mean_of_sum(total, count, node, tensors, machine, name)
 
