@@ -7,6 +7,7 @@ counters of its own. Counters add up and ranges join, so the number of threads c
 from __future__ import annotations
 
 from collections.abc import Callable
+from copy import copy
 from functools import partial
 from typing import NamedTuple
 
@@ -64,6 +65,13 @@ class LaneRun:
         self.lanes = layout.lanes(datapath, source)
         self.workers: list[Worker] = []
 
+    def beside(self, source: Source) -> LaneRun:
+        """The same layer for another thread: its own activations, which lie as these do, and its
+        own counters."""
+        other = copy(self)
+        other.lanes, other.workers = self.lanes._replace(codes=source.codes), []
+        return other
+
     def reset(self) -> None:
         """Counters begin anew."""
         self.workers = [self._worker(worker.scratch) for worker in self.workers]
@@ -76,17 +84,24 @@ class LaneRun:
         return Worker(scratch, *(empty_tally(groups, n, k, 1) for _ in range(2)))
 
     def __call__(
-        self, samples: int, exact: Ints, out: Ints, *, list_events: bool = False
+        self,
+        samples: int,
+        exact: Ints,
+        out: Ints,
+        *,
+        list_events: bool = False,
+        alone: bool = False,
     ) -> Happened:
         """Run the first so many samples that lie in the source.
 
         ``exact``, ``out`` : int64 ndarrays of shape (S * G * M * N,), or longer; exact sums, and
-        what the accumulator keeps, the latter only where `Happened.stepped`.
+        what the accumulator keeps, the latter only where `Happened.stepped`. ``alone`` : on this
+        thread.
         """
         _, groups, m, k, n = self.layout.shape
         lanes, outputs = self.lanes._replace(samples=samples), samples * groups * m * n
         blocks = -(-samples * m // self.layout.width)
-        many = threads() if outputs * k >= WORTH_SHARING else 1
+        many = threads() if outputs * k >= WORTH_SHARING and not alone else 1
         parts = shares(blocks, many, self.layout.slots)
         while len(self.workers) < max(min(many, len(parts)), 1):
             self.workers.append(self._worker())

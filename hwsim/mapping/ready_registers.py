@@ -21,7 +21,7 @@ def with_registers(ready: ReadyLayer, prepared: PreparedLayer) -> ReadyLayer | N
         return None
     other, run = copy(ready), copy(ready.lane_run(limited=False))
     run.layout, run.lanes = layout, run.lanes._replace(registers=layout.registers)
-    other.prepared, other.runs = prepared, {**ready.runs, True: run}
+    other.prepared, other.runs, other.others = prepared, {**ready.runs, True: run}, []
     if prepared.requantizer is not ready.prepared.requantizer:
         other.requantizer = CountingRequantizer(prepared.requantizer, ready.columns, ready.room)
     return other
