@@ -56,7 +56,9 @@ def execute_by(
             accumulator = exact
         chain, acc = run.tallies()
     shape = (samples, groups, m, n)
-    first = first_places(shape, lambda s: (datapath, s), schedule, found.first, first_sample)
+    first = first_places(
+        shape, lambda s, _g, _m: (datapath, s), schedule, found.first, first_sample
+    )
     chain_ledger, acc_ledger = register_ledgers(datapath, chain, acc, first)
     return Execution(
         accumulator=accumulator,

@@ -14,14 +14,14 @@ from hwsim.array.fast_lanes import Lanes, Scratch
 from hwsim.array.fast_reach import INT16_REACH, lane_registers, operand_reach, reach
 from hwsim.array.fast_runs import QUAD, Runs, fits, in_runs, room
 from hwsim.array.fast_source import Source, of_rows
-from hwsim.array.fast_steps import WRAPS
 from hwsim.array.fast_tally import FAR, Tally, with_level_range
 from hwsim.array.gemm import Datapath, Ints
 from hwsim.array.stepwise import HI, LO
 from hwsim.array.vector.instructions import CHOSEN
 from hwsim.array.vector.runs import BLOCKS, HAS_RUNS
 
-INT32_REACH = 1 << 31  # below: values, and their distance from a register that wraps, stay in int32
+INT32_REACH = 1 << 30  # below: values, and their distance from a register's lo, stay in int32
+WORD_REACH = 1 << 31  # below: values stay in int32; vector code wraps without a distance
 ROW, ROW_STEP = 512, 64  # lanes of a row in plain kernels, at most, and what they are a multiple of
 
 
@@ -211,9 +211,10 @@ def lane_layout(
         return None
     given, groups, m, k, n = datapath.shape
     samples = given if samples is None else samples
-    wrapping = max((-int(row[LO]) for row in registers if row[WRAPS]), default=0)
-    narrow = far + wrapping < INT32_REACH and datapath.a.dtype == datapath.w.dtype == np.int32
-    pairs = CHOSEN if narrow and max(operand_reach(datapath)) <= INT16_REACH else None
+    words = datapath.a.dtype == datapath.w.dtype == np.int32
+    halves = words and max(operand_reach(datapath)) <= INT16_REACH
+    pairs = CHOSEN if halves and far < WORD_REACH else None
+    narrow = pairs is not None or (words and far < INT32_REACH)
     rows_of_lanes = -(-samples * m // ROW)
     even = -(-samples * m // max(rows_of_lanes, 1))  # an even share of all outputs
     layout = Layout(

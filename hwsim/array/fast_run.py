@@ -6,10 +6,11 @@ counters of its own. Counters add up and ranges join, so the number of threads c
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from copy import copy
 from functools import partial
 from threading import Lock
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,6 +50,24 @@ class Worker(NamedTuple):
     acc: Tally
 
 
+class Weights:
+    """Weights step by step, for stores: where exact sums are added in runs they are laid out when
+    the first tile leaves a register. Layers that differ in activations or registers share them."""
+
+    def __init__(self, layout: Layout, datapath: Datapath) -> None:
+        self.layout, self.datapath, self.lock = layout, datapath, Lock()
+        self.laid: Ints | None = None
+
+    def to(self, lanes: Lanes) -> Lanes:
+        """The same lanes, with weights."""
+        if not lanes.by_runs:
+            return lanes
+        with self.lock:
+            if self.laid is None:
+                self.laid = self.layout.weights(self.datapath, self.layout.shape[3])
+        return lanes._replace(w=self.laid)
+
+
 class LaneRun:
     """One layer, ready to run.
 
@@ -62,17 +81,24 @@ class LaneRun:
 
     def __init__(self, layout: Layout, datapath: Datapath, source: Source | None = None) -> None:
         self.layout = layout
-        self.lanes, self.datapath = layout.lanes(datapath, source), datapath
+        self.lanes, self.weights = layout.lanes(datapath, source), Weights(layout, datapath)
         self.workers: list[Worker] = []
-        self.laying = Lock()
 
-    def _with_weights(self, lanes: Lanes) -> Lanes:
-        """The same lanes, with the weights that stores need: laid out when the first does."""
-        k = self.layout.shape[3]
-        with self.laying:
-            if self.lanes.w.shape[2] < k:
-                self.lanes = self.lanes._replace(w=self.layout.weights(self.datapath, k))
-        return lanes._replace(w=self.lanes.w)
+    def arrays(self) -> Iterator[NDArray[Any]]:
+        """What it holds that takes memory."""
+        yield from (self.lanes.w, *self.lanes.runs)
+        if self.weights.laid is not None:
+            yield self.weights.laid
+        for scratch, *_ in self.workers:
+            yield from (scratch.panels, scratch.quads, scratch.total, scratch.spans)
+            yield from (scratch.ends, scratch.kept)
+
+    def beside(self, source: Source) -> LaneRun:
+        """The same layer for another thread: its own activations, which lie as these do, and its
+        own counters."""
+        other = copy(self)
+        other.lanes, other.workers = self.lanes._replace(codes=source.codes), []
+        return other
 
     def reset(self) -> None:
         """Counters begin anew."""
@@ -86,17 +112,24 @@ class LaneRun:
         return Worker(scratch, *(empty_tally(groups, n, k, 1) for _ in range(2)))
 
     def __call__(
-        self, samples: int, exact: Ints, out: Ints, *, list_events: bool = False
+        self,
+        samples: int,
+        exact: Ints,
+        out: Ints,
+        *,
+        list_events: bool = False,
+        alone: bool = False,
     ) -> Happened:
         """Run the first so many samples that lie in the source.
 
         ``exact``, ``out`` : int64 ndarrays of shape (S * G * M * N,), or longer; exact sums, and
-        what the accumulator keeps, the latter only where `Happened.stepped`.
+        what the accumulator keeps, the latter only where `Happened.stepped`. ``alone`` : on this
+        thread.
         """
         _, groups, m, k, n = self.layout.shape
         lanes, outputs = self.lanes._replace(samples=samples), samples * groups * m * n
         blocks = -(-samples * m // self.layout.width)
-        many = threads() if outputs * k >= WORTH_SHARING else 1
+        many = threads() if outputs * k >= WORTH_SHARING and not alone else 1
         parts = shares(blocks, many, self.layout.slots)
         while len(self.workers) < max(min(many, len(parts)), 1):
             self.workers.append(self._worker())
@@ -114,7 +147,7 @@ class LaneRun:
             if len(parts) > 1:
                 start = range_tiles(lanes, scratch, start, stop, exact)
             if start < stop:
-                own, mine = self._with_weights(lanes), found[number]
+                own, mine = self.weights.to(lanes), found[number]
                 run_tiles(own, scratch, chain, acc, mine, exact, out, stepped, start, stop)
 
         side_by_side([partial(run, part) for part in range(len(parts))], many)
@@ -139,21 +172,21 @@ class LaneRun:
 
 def first_places(
     shape: tuple[int, int, int, int],
-    sample: Callable[[int], tuple[Datapath, int]],
+    sample: Callable[[int, int, int], tuple[Datapath, int]],
     schedule: Schedule,
     first: Ints,
     first_sample: int,
 ) -> Places:
     """The places of the first event of chain and accumulator, of the first output that has one.
 
-    ``shape`` : S, G, M, N. ``sample`` : of a sample's number, a datapath with its activations and
-    its number there. ``first`` : of `Happened`.
+    ``shape`` : S, G, M, N. ``sample`` : of a sample's number, a group and a pixel, a datapath with
+    that row of activations at least, and the sample's number there. ``first`` : of `Happened`.
     """
     places: list[Place | None] = [None, None]
     for i, (at, stage) in enumerate(((LINK, replay.CHAIN), (ACC, replay.ACCUMULATOR))):
         if first[at] < np.prod(shape):
             s, g, m, n = (int(i) for i in np.unravel_index(int(first[at]), shape))
-            datapath, own = sample(s)
+            datapath, own = sample(s, g, m)
             plan = stepwise.plan(datapath, schedule)
             problem = stepwise.output_problem(datapath, own, g, m, n)
             number = first_sample + s

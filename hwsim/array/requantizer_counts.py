@@ -153,6 +153,14 @@ class CountingRequantizer:
             self.counts[1] += self._in_rows(flags)
         return flags.reshape(codes.shape), events
 
+    def uncounted(self, accumulator: Ints, codes: NDArray[Any]) -> Flags:
+        """As a call, nothing added to the counters: which outputs had an event."""
+        counts = self.counts
+        self.reset()
+        flags, _ = self(accumulator, codes)
+        self.counts = counts
+        return flags
+
     def _in_rows(self, flags: Flags) -> Ints:
         """How often each element of a row is set."""
         found: Ints = flags.reshape(-1, *self.rows).sum(axis=(0, 2), dtype=np.int64)

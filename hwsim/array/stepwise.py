@@ -134,6 +134,12 @@ def plan_rows(
     return np.array(rows.rows, np.int64).reshape(len(rows.rows), 5), rows.first, acc
 
 
+def unlimited(datapath: Datapath) -> Datapath:
+    """The same with registers that hold any sum."""
+    chain = tuple(UNLIMITED for _ in datapath.chain)
+    return replace(datapath, accumulator=UNLIMITED, chain=chain)
+
+
 def register_table(datapath: Datapath) -> Ints:
     """`Plan.registers` of a layer."""
     adding = UNLIMITED if datapath.check_final else datapath.accumulator

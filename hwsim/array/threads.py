@@ -73,7 +73,7 @@ def side_by_side(tasks: Sequence[Callable[[int], None]], hands: int) -> None:
         other.result()
 
 
-def shares(number: int, hands: int, unit: int) -> list[tuple[int, int]]:
+def shares(number: int, hands: int, unit: int, parts_of_hand: int = PARTS) -> list[tuple[int, int]]:
     """``start, stop`` of parts of ``number`` pieces, a few for each of so many hands; all but the
     last are multiples of ``unit``.
 
@@ -82,7 +82,7 @@ def shares(number: int, hands: int, unit: int) -> list[tuple[int, int]]:
     >>> shares(25, 1, 4), shares(0, 2, 4)
     ([(0, 25)], [])
     """
-    parts = hands * PARTS if hands > 1 else 1
+    parts = hands * parts_of_hand if hands > 1 else 1
     share = max(-(-number // parts // unit) * unit, 1) if hands > 1 else max(number, 1)
     return [(start, min(start + share, number)) for start in range(0, number, share)]
 

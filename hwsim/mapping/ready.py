@@ -7,7 +7,9 @@ memory stay in place, activations are read from padded images, some samples at a
 from __future__ import annotations
 
 from collections.abc import Iterator
+from copy import copy
 from dataclasses import dataclass, replace
+from functools import partial
 from math import prod
 from typing import Any
 
@@ -15,18 +17,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hwsim.array import datapath as datapaths
-from hwsim.array.fast_lanes import ACC, LINK
 from hwsim.array.fast_layout import lane_layout
-from hwsim.array.fast_run import Happened, LaneRun, first_places
-from hwsim.array.fast_tally import register_ledgers
-from hwsim.array.gemm import Datapath, Ints
-from hwsim.array.ledger import Place
+from hwsim.array.fast_run import LaneRun
+from hwsim.array.gemm import Ints
 from hwsim.array.requantizer_counts import CountingRequantizer, Room
 from hwsim.array.stepwise import UNLIMITED
 from hwsim.mapping.images import Images
 from hwsim.mapping.layer import MacLayer
-from hwsim.mapping.lowering import lower
 from hwsim.mapping.prepare import PreparedLayer
+from hwsim.mapping.ready_batch import Batch
 from hwsim.mapping.run import LayerLedger, trap_at_first
 
 OUTPUTS_AT_ONCE = 1 << 17  # whose sums stay near the processor
@@ -65,10 +64,32 @@ class ReadyLayer:
             activation = machine.operands.activation.format
             offset = datapaths.recentre(*gemm.a_range, activation, "operands.activation", where)
         dtype, zero_point = prepared.datapath.a.dtype, gemm.a_zero_point
-        self.images = Images(layer, shape, self.k_order, offset, zero_point, self.at_once, dtype)
-        self.room = room
-        self.requantizer = CountingRequantizer(prepared.requantizer, self.columns, room)
+        place = (self.k_order, offset, zero_point, self.at_once, dtype)
+        self._new_images = partial(Images, layer, shape, *place)
+        self.others: list[ReadyLayer] = []
+        self._own(room)
+
+    def _own(self, room: Room) -> None:
+        """What changes while it runs."""
+        self.room, self.images = room, self._new_images()
+        self.requantizer = CountingRequantizer(self.prepared.requantizer, self.columns, room)
         self.runs: dict[bool, LaneRun] = {}
+
+    def beside(self, number: int, *, limited: bool) -> ReadyLayer:
+        """The same layer for another thread, with memory and counters of its own; 0: this one.
+        Weights lie in lanes once, however many threads read them."""
+        run = self.lane_run(limited=limited)
+        while len(self.others) < number:
+            other = copy(self)
+            other.others = []
+            other._own(Room())
+            self.others.append(other)
+        if number == 0:
+            return self
+        other = self.others[number - 1]
+        if limited not in other.runs:
+            other.runs[limited] = run.beside(other.images.source)
+        return other
 
     def sums(self, samples: int) -> tuple[Ints, Ints]:
         """Room for the exact sums of so many samples, and for what the accumulator keeps."""
@@ -82,12 +103,11 @@ class ReadyLayer:
         yield from (gemm.w, datapath.w, self.images.images, *self.room.arrays())
         yield from (*self.requantizer.by_row, self.requantizer.reals)
         for run in self.runs.values():
-            yield from (run.lanes.w, *run.lanes.runs)
-            for scratch, *_ in run.workers:
-                yield from (scratch.panels, scratch.quads, scratch.total, scratch.spans)
-                yield from (scratch.ends, scratch.kept)
+            yield from run.arrays()
+        for other in self.others:
+            yield from other.arrays()
 
-    def _lane_run(self, *, limited: bool) -> LaneRun:
+    def lane_run(self, *, limited: bool) -> LaneRun:
         """The layer in lanes, with its registers or with unlimited ones."""
         if limited not in self.runs:
             datapath = self.prepared.datapath
@@ -99,118 +119,50 @@ class ReadyLayer:
             self.runs[limited] = LaneRun(layout, datapath, self.images.source)
         return self.runs[limited]
 
-    def exact_codes(self, codes: NDArray[Any]) -> NDArray[Any]:
-        """Codes of shape (S, G, M, N) that unlimited registers give; nothing is counted."""
-        run = self._lane_run(limited=False)
+    def exact_codes(self, codes: NDArray[Any], *, alone: bool = False) -> NDArray[Any]:
+        """Codes of shape (S, G, M, N) that unlimited registers give; nothing is counted.
+
+        ``alone``: on this thread."""
+        run = self.lane_run(limited=False)
         found = np.empty((len(codes), *self.columns), self.kind)
         for start in range(0, len(codes), self.at_once):
             some = codes[start : start + self.at_once]
             self.images.place(some)
             exact, kept = self.sums(len(some))
-            run(len(some), exact.reshape(-1), kept.reshape(-1))
+            run(len(some), exact.reshape(-1), kept.reshape(-1), alone=alone)
             self.requantizer(exact, found[start : start + self.at_once])
         return found
 
     def __call__(
-        self, codes: NDArray[Any], *, first_sample: int = 0, trap: bool = True
+        self,
+        codes: NDArray[Any],
+        *,
+        first_sample: int = 0,
+        trap: bool = True,
+        alone: bool = False,
     ) -> LayerPass:
         """Codes of shape (S, *shape) as `hwsim.mapping.run.run_layer` runs them.
+
+        ``alone``: on this thread.
 
         Raises
         ------
         TrapError
             A register with ``overflow: trap`` overflowed.
         """
-        run, batch = self._lane_run(limited=True), Batch(self, codes, first_sample)
+        run, batch = self.lane_run(limited=True), Batch(self, codes, first_sample)
         run.reset()
         self.requantizer.reset()
         for start in range(0, len(codes), self.at_once):
             some = codes[start : start + self.at_once]
             self.images.place(some)
             sums = self.sums(len(some))
-            found = run(len(some), *(each.reshape(-1) for each in sums))
+            found = run(len(some), *(each.reshape(-1) for each in sums), alone=alone)
             batch.take(start, sums, found)
         ledger = batch.ledger(run)
         if trap:
             trap_at_first(self.prepared, ledger, first_sample, self.where)
         return LayerPass(batch.codes, batch.exact_codes, ledger)
-
-
-class Batch:
-    """What one batch gave so far."""
-
-    def __init__(self, ready: ReadyLayer, given: NDArray[Any], first_sample: int) -> None:
-        self.ready, self.given, self.first_sample = ready, given, first_sample
-        self.codes = np.empty((len(given), *ready.columns), ready.kind)
-        self.exact_codes = self.codes
-        self.places: list[Place | None] = [None, None, None]  # of chain, accumulator, requantizer
-        self.requant_transient = np.zeros((ready.columns[0], ready.columns[2]), np.int64)
-        self.changed, self.farthest = 0, 0
-
-    def take(self, start: int, sums: tuple[Ints, Ints], found: Happened) -> None:
-        """Some samples: exact sums, and what registers kept where any was run stepwise."""
-        ready, (exact, kept), samples = self.ready, sums, len(sums[0])
-        part = self.codes[start : start + samples]
-        hardware = kept if found.stepped else exact
-        flags, happened = ready.requantizer(hardware, part)
-        if found.stepped:
-            self._places(start, samples, found)
-        if happened and self.places[2] is None:
-            s, g, m, n = (int(i) for i in np.argwhere(flags)[0])
-            s += self.first_sample + start
-            k = ready.prepared.datapath.shape[3]
-            self.places[2] = ready.prepared.schedule.place("requant", s, g, m, n, k)
-        if not found.stepped or np.array_equal(hardware, exact):
-            if self.exact_codes is not self.codes:
-                self.exact_codes[start : start + samples] = part
-            return
-        if self.exact_codes is self.codes:
-            self.exact_codes = self.codes.copy()
-        theirs = ready.prepared.requantizer.apply(exact)
-        self.exact_codes[start : start + samples] = theirs.codes
-        self.requant_transient += (flags & ~theirs.events).sum(axis=(0, 2), dtype=np.int64)
-        change = np.abs(part.astype(np.int64) - theirs.codes)
-        self.changed += int(np.count_nonzero(change))
-        self.farthest = max(self.farthest, int(change.max(initial=0)))
-
-    def _places(self, start: int, samples: int, found: Happened) -> None:
-        """The first event of each register, where there was none before."""
-        outputs = samples * int(np.prod(self.ready.columns))
-        happened = found.first[[LINK, ACC]] < outputs
-        if all(
-            known is not None or not new for known, new in zip(self.places, happened, strict=False)
-        ):
-            return
-
-        def alone(s: int) -> tuple[Datapath, int]:
-            ready, gemm = self.ready, self.ready.prepared.gemm
-            codes = self.given[start + s : start + s + 1]
-            one = lower(ready.layer, codes, gemm.a_zero_point, gemm.a_range, ready.k_order)
-            one = replace(one, bias=gemm.bias)
-            return datapaths.build(one, ready.prepared.machine, ready.where)[0], 0
-
-        groups, m, n = self.ready.columns
-        schedule, number = self.ready.prepared.schedule, self.first_sample + start
-        places = first_places((samples, groups, m, n), alone, schedule, found.first, number)
-        for i, place in enumerate(places):
-            self.places[i] = self.places[i] or place
-
-    def ledger(self, run: LaneRun) -> LayerLedger:
-        """The ledger of the whole batch."""
-        ready, groups = self.ready, self.ready.columns[0]
-        places = (self.places[0], self.places[1])
-        chain, acc = register_ledgers(ready.prepared.datapath, *run.tallies(), places)
-        return LayerLedger(
-            chain=chain,
-            accumulator=acc,
-            bias_events=np.zeros((groups, ready.columns[2]), np.int64),
-            requant_events=ready.requantizer.events,
-            requant_persistent=ready.requantizer.events - self.requant_transient,
-            clipped=ready.requantizer.clipped,
-            codes_changed=self.changed,
-            max_code_change=self.farthest,
-            first=min((place for place in self.places if place is not None), default=None),
-        )
 
 
 def ready_layer(

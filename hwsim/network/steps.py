@@ -20,6 +20,7 @@ from hwsim.array.requantizer_counts import Room
 from hwsim.array.specification import Machine
 from hwsim.mapping.prepare import PreparedLayer
 from hwsim.mapping.ready import ReadyLayer, ready_layer
+from hwsim.mapping.ready_shared import exact_codes_shared, run_shared
 from hwsim.mapping.run import LayerLedger, run_layer
 from hwsim.network.beside import is_beside, run_beside
 from hwsim.network.graph import Graph, Node
@@ -184,8 +185,8 @@ def _run_ready(
 ) -> Part:
     """A layer that was made ready."""
     ready = ways.ready[node.name]
-    done = ready(ours, first_sample=batch.start)
-    exact = done.exact_codes if theirs is None else ready.exact_codes(theirs)
+    done = run_shared(ready, ours, first_sample=batch.start)
+    exact = done.exact_codes if theirs is None else exact_codes_shared(ready, theirs)
     own = layer_output(ways.graph, node, [done.codes])
     batch.hardware[node.output] = batch.exact[node.output] = own
     if exact is not done.codes:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import reduce
+from functools import cached_property, reduce
 from typing import Any
 
 import numpy as np
@@ -21,11 +21,14 @@ from hwsim.array.fast_range import exact_sums
 from hwsim.array.gemm import Ints
 from hwsim.array.ledger import Place
 from hwsim.array.requantizer_stages import Requantized
+from hwsim.array.stepwise import unlimited
 from hwsim.mapping.prepare import PreparedLayer
-from hwsim.mapping.ready import LayerPass, ready_layer
+from hwsim.mapping.ready import LayerPass, ReadyLayer
+from hwsim.mapping.ready_registers import with_registers
+from hwsim.mapping.ready_sums import exact_pass
 from hwsim.mapping.run import LayerLedger, LayerRun, finish, run_layer
 from hwsim.network.graph import Graph, Node
-from hwsim.network.kept import own_dtype
+from hwsim.network.kept import widened
 from hwsim.network.layers import layer_gemms, layer_output, output_side
 from hwsim.network.run import batch_size
 from hwsim.sweeps.observed import Flags, Observed
@@ -57,6 +60,17 @@ class Outputs:
             np.where(found, first, -1),
         )
 
+    @cached_property
+    def whole(self) -> tuple[Ints, Ints]:
+        """Events and clipped outputs of all samples, int64 ndarrays of shape (G, N)."""
+        return self.events.sum(axis=0), self.clipped.sum(axis=0)
+
+    def counts(self, samples: Flags) -> tuple[Ints, Ints]:
+        """The same of some samples."""
+        if samples.all():
+            return self.whole
+        return self.events[samples].sum(axis=0), self.clipped[samples].sum(axis=0)
+
     @classmethod
     def joined(cls, parts: list[Outputs]) -> Outputs:
         """Batches of samples, one after the other."""
@@ -85,14 +99,25 @@ def with_inputs(
 
 
 def observe(
-    graph: Graph, node: Node, layer: PreparedLayer, inputs: list[Codes]
+    graph: Graph, node: Node, layer: PreparedLayer, inputs: list[Codes], made: ReadyLayer | None
 ) -> tuple[Codes, Observed, Outputs]:
-    """The exact run of one layer: its tensor, and what answers for every width."""
-    samples = len(inputs[0])
+    """The exact run of one layer: its tensor, and what answers for every width.
+
+    ``made`` : the layer made ready, where it can be.
+    """
+    ready = None if made is None else with_registers(made, without_limits(layer))
+    if ready is not None:
+        found = exact_pass(ready, inputs[0])
+        outputs_of = Outputs(found.events, found.clipped, found.first)
+        return (
+            layer_output(graph, node, [found.codes]),
+            Observed(found.ends, found.levels),
+            outputs_of,
+        )
     columns, ranges, outputs = [], [], []
-    for batch in batches(graph, samples):
-        ready = with_inputs(graph, node, layer, [source[batch] for source in inputs])
-        sums = exact_sums(ready.datapath, ready.schedule)
+    for batch in batches(graph, len(inputs[0])):
+        some = with_inputs(graph, node, layer, [widened(source[batch]) for source in inputs])
+        sums = exact_sums(some.datapath, some.schedule)
         given = layer.requantizer.apply(sums.exact)
         columns.append(given.codes)
         ranges.append(Observed.of(sums))
@@ -115,14 +140,14 @@ def quiet_ledger(
 ) -> LayerLedger:
     """The ledger of samples to which nothing happened in any register."""
     accumulator, chain = observed.ledgers(layer.datapath, samples)
-    events = outputs.events[samples].sum(axis=0)
+    events, clipped = outputs.counts(samples)
     return LayerLedger(
         chain=chain,
         accumulator=accumulator,
         bias_events=np.zeros_like(events),
         requant_events=events,
-        requant_persistent=events.copy(),
-        clipped=outputs.clipped[samples].sum(axis=0),
+        requant_persistent=events,
+        clipped=clipped,
         codes_changed=0,
         max_code_change=0,
         first=_first_requant(layer, outputs, samples),
@@ -139,28 +164,46 @@ def _first_requant(layer: PreparedLayer, outputs: Outputs, samples: Flags) -> Pl
     return layer.schedule.place("requant", int(found[0]), int(g), int(row), int(col), k)
 
 
+def without_limits(layer: PreparedLayer) -> PreparedLayer:
+    """The same layer with registers that hold any sum."""
+    return replace(layer, datapath=unlimited(layer.datapath))
+
+
 def run_samples(
-    graph: Graph, node: Node, layer: PreparedLayer, inputs: list[Codes], samples: Ints
+    graph: Graph,
+    node: Node,
+    layer: PreparedLayer,
+    inputs: list[Codes],
+    samples: Ints,
+    made: ReadyLayer | None,
 ) -> tuple[Sequence[LayerRun | LayerPass], LayerLedger]:
     """Some samples store by store, batch after batch, and their ledger.
 
-    ``samples`` : indices, ascending.
+    ``samples`` : indices, ascending; ``made`` : the layer made ready, where it can be.
     """
-    form = graph.tensors[node.output].format
-    if node.layer is not None and form is not None:
-        shape, kind = graph.tensors[node.inputs[0]].shape, own_dtype(form)
-        ready = ready_layer(node.layer, shape, layer, len(samples), kind, node.name)
-        if ready is not None:
-            done = ready(inputs[0][samples], trap=False)
-            return [done], placed(done.ledger, samples)
+    ready = None if made is None else with_registers(made, layer)
+    if ready is not None:
+        done = ready(taken(inputs[0], samples), trap=False)
+        return [done], placed(done.ledger, samples)
     runs: list[LayerRun] = []
     ledgers: list[LayerLedger] = []
     for batch in batches(graph, len(samples)):
         chosen = samples[batch]
-        for offset, run in _runs(graph, node, layer, [source[chosen] for source in inputs]):
+        given = [widened(source[chosen]) for source in inputs]
+        for offset, run in _runs(graph, node, layer, given):
             runs.append(run)
             ledgers.append(placed(run.ledger, chosen[offset:]))
     return runs, reduce(LayerLedger.merge, ledgers)
+
+
+def taken(codes: Codes, samples: Ints) -> Codes:
+    """Codes of some samples; those of all are not copied.
+
+    >>> codes = np.arange(3)
+    >>> taken(codes, np.array([0, 2])), taken(codes, np.arange(3)) is codes
+    (array([0, 2]), True)
+    """
+    return codes if len(samples) == len(codes) else codes[samples]
 
 
 def _runs(

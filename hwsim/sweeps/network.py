@@ -18,6 +18,7 @@ from hwsim.network.graph import Graph, Node
 from hwsim.network.kept import narrowed, widened
 from hwsim.network.layers import codes_of, layer_output
 from hwsim.network.run import LayerResult, NetworkRun
+from hwsim.network.steps import Table, operator_tables
 from hwsim.sweeps import layer as layers
 from hwsim.sweeps.layer import Outputs
 from hwsim.sweeps.observed import Flags, Observed
@@ -25,6 +26,7 @@ from hwsim.sweeps.prepared import Layers, Preparation
 
 Tensors = dict[str, NDArray[Any]]
 Order = tuple[int, int, int]
+OFTEN = 4  # how often a sweep runs an operator, at least, as one table serves all
 
 
 @dataclass(eq=False)
@@ -37,6 +39,8 @@ class ExactRun:
         In the smallest type of each tensor's format.
     outputs : dict of node name to Outputs
     observed : dict of node name and order of additions to Observed
+    tables : dict of node name to Table
+        Operators that are looked up.
     figures : dict of tensor name and number of clipped outputs to ErrorFigures
         Of the tensors in ``codes``; points that share them fill it.
     """
@@ -46,32 +50,56 @@ class ExactRun:
     codes: Tensors
     outputs: dict[str, Outputs] = field(default_factory=dict)
     observed: dict[tuple[str, Order], Observed] = field(default_factory=dict)
+    tables: dict[str, Table] = field(default_factory=dict)
     figures: dict[tuple[str, int], ErrorFigures] = field(default_factory=dict)
 
     @classmethod
     def of(
-        cls, graph: Graph, machine: Machine, prepared: Layers, inputs: Mapping[str, NDArray[Any]]
+        cls,
+        graph: Graph,
+        machine: Machine,
+        prepared: Layers,
+        inputs: Mapping[str, NDArray[Any]],
+        make: Preparation,
     ) -> ExactRun:
         """Run it, in the order of one machine's additions."""
         tensors = graph.tensors
         exact = cls(graph, machine, {n: narrowed(x, tensors[n]) for n, x in inputs.items()})
+        exact.tables = operator_tables(graph, machine, OFTEN * exact.samples, {})
         for node in graph.nodes:
             sources = exact.inputs(node)
             if is_beside(node):
-                exact.keep(node, run_beside(graph, node, sources, machine))
+                exact.keep(node, exact.beside(node, sources))
                 continue
             layer = prepared[node.name]
+            made = make.ready(node, layer, exact.samples)
             if layers.has_facts(layer, node):
-                found = layers.observe(graph, node, layer, sources)
+                found = layers.observe(graph, node, layer, sources, made)
                 codes, observed, exact.outputs[node.name] = found
                 exact.keep(node, codes)
                 exact.observed[node.name, order_of(layer)] = observed
             else:
-                every = np.arange(len(sources[0]))
-                runs, _ = layers.run_samples(graph, node, layer, sources, every)
+                every = np.arange(exact.samples)
+                runs, _ = layers.run_samples(graph, node, layer, sources, every, made)
                 columns = [run.exact_codes for run in runs]
                 exact.keep(node, layer_output(graph, node, columns))
         return exact
+
+    @property
+    def samples(self) -> int:
+        """How many there are."""
+        return len(self.codes[self.graph.inputs[0]])
+
+    def beside(self, node: Node, inputs: list[NDArray[Any]]) -> NDArray[Any]:
+        """A node beside the array, on some samples."""
+        if node.name in self.tables and all(codes.dtype.itemsize == 1 for codes in inputs):
+            return self.tables[node.name]([np.ascontiguousarray(codes) for codes in inputs])
+        parts = []
+        for batch in layers.batches(self.graph, len(inputs[0])):
+            wide = [widened(codes[batch]) for codes in inputs]
+            found = run_beside(self.graph, node, wide, self.machine)
+            parts.append(narrowed(found, self.graph.tensors[node.output]))
+        return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
     def keep(self, node: Node, codes: NDArray[Any]) -> None:
         """What a node gives."""
@@ -79,13 +107,14 @@ class ExactRun:
 
     def inputs(self, node: Node) -> list[NDArray[Any]]:
         """What a node is given."""
-        return [widened(codes_of(self.graph, self.codes, name)) for name in node.inputs]
+        return [codes_of(self.graph, self.codes, name) for name in node.inputs]
 
-    def reach(self, node: Node, layer: PreparedLayer) -> Observed:
+    def reach(self, node: Node, layer: PreparedLayer, make: Preparation) -> Observed:
         """What a layer's sums reach in the order of this layer's machine."""
         key = (node.name, order_of(layer))
         if key not in self.observed:
-            self.observed[key] = layers.observe(self.graph, node, layer, self.inputs(node))[1]
+            made = make.ready(node, layer, self.samples)
+            self.observed[key] = layers.observe(self.graph, node, layer, self.inputs(node), made)[1]
         return self.observed[key]
 
 
@@ -111,23 +140,23 @@ class PointRun:
 def run_point(exact: ExactRun, machine: Machine, prepared: Layers, make: Preparation) -> PointRun:
     """A network on one machine: the same as `hwsim.network.run.run`, without what is known."""
     graph = exact.graph
-    samples = len(exact.codes[graph.inputs[0]])
-    same = np.zeros(samples, np.bool_)
+    same = np.zeros(exact.samples, np.bool_)
     hardware: Tensors = {name: exact.codes[name] for name in graph.inputs}
     point = PointRun(NetworkRun(hardware, exact.codes), {})
     for node in graph.nodes:
         changed = same.copy()
         for name in node.inputs:
             changed |= point.changed.get(name, same)
-        inputs = [widened(codes_of(graph, hardware, name)) for name in node.inputs]
+        inputs = [codes_of(graph, hardware, name) for name in node.inputs]
         codes: NDArray[Any] | None
         if is_beside(node):
             codes = None
             if changed.any():
-                codes = run_beside(graph, node, [source[changed] for source in inputs], machine)
+                chosen = np.flatnonzero(changed)
+                codes = exact.beside(node, [layers.taken(source, chosen) for source in inputs])
         else:
             layer = prepared[node.name]
-            codes, changed, ledger = _run_layer(exact, node, layer, inputs, changed)
+            codes, changed, ledger = _run_layer(exact, node, layer, inputs, changed, make)
             point.run.layers[node.name] = _result(node, layer, ledger, make)
         known = exact.codes[node.output]
         hardware[node.output], point.changed[node.output] = replaced(known, changed, codes)
@@ -140,6 +169,7 @@ def _run_layer(
     layer: PreparedLayer,
     inputs: list[NDArray[Any]],
     changed: Flags,
+    make: Preparation,
 ) -> tuple[NDArray[Any] | None, Flags, LayerLedger]:
     """One layer: samples that differ or overflow are run, the others are known.
 
@@ -148,14 +178,15 @@ def _run_layer(
     ledgers: list[LayerLedger] = []
     rerun = np.ones_like(changed)
     if layers.has_facts(layer, node):
-        observed = exact.reach(node, layer)
+        observed = exact.reach(node, layer, make)
         rerun = changed | observed.leaves(layer.datapath)
         if not rerun.all():
             outputs = exact.outputs[node.name]
             ledgers.append(layers.quiet_ledger(layer, observed, outputs, ~rerun))
     if not rerun.any():
         return None, rerun, ledgers[0]
-    runs, ledger = layers.run_samples(exact.graph, node, layer, inputs, np.flatnonzero(rerun))
+    made, chosen = make.ready(node, layer, exact.samples), np.flatnonzero(rerun)
+    runs, ledger = layers.run_samples(exact.graph, node, layer, inputs, chosen, made)
     codes = layer_output(exact.graph, node, [run.codes for run in runs])
     return codes, rerun, ledger.merge(ledgers[0]) if ledgers else ledger
 
@@ -175,7 +206,7 @@ def replaced(
     if not differ.any():
         return known, differ
     if samples.all():
-        return values.astype(known.dtype), differ
+        return values.astype(known.dtype, copy=False), differ
     copied = known.copy()
     copied[samples] = values
     return copied, differ

@@ -6,7 +6,8 @@ and its part of the ledger is known. The others are run.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -23,8 +24,10 @@ from hwsim.array.fast_range import (
 from hwsim.array.fast_tally import FAR, empty_tally, register_ledger
 from hwsim.array.gemm import Datapath, Ints, Register
 from hwsim.array.ledger import RegisterLedger, is_symmetric
+from hwsim.array.sample_ranges import join_pixels
 
 Flags = NDArray[np.bool_]
+Ledgers = tuple[RegisterLedger, RegisterLedger | None]  # of accumulator and chain
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,10 +41,13 @@ class Observed:
         chain's folds and of the accumulator.
     levels : int64 ndarray of shape (S, levels, 2)
         Of every level of an adder tree.
+    whole : list of Ledgers
+        Those of all samples, once they were asked for.
     """
 
     ends: Ints
     levels: Ints
+    whole: list[Ledgers] = field(default_factory=list)
 
     @classmethod
     def of(cls, sums: Sums) -> Observed:
@@ -50,10 +56,8 @@ class Observed:
         ends = np.empty((8, samples, groups, n), np.int64)
         ends[0::2], ends[1::2] = FAR, -FAR
         for row in range(0, len(sums.ends), 2):
-            ends[row] = sums.ends[row].min(axis=2, initial=FAR)
-            ends[row + 1] = sums.ends[row + 1].max(axis=2, initial=-FAR)
-        ends[6] = sums.exact.min(axis=2, initial=FAR)
-        ends[7] = sums.exact.max(axis=2, initial=-FAR)
+            join_pixels(sums.ends[row], sums.ends[row + 1], ends[row], ends[row + 1])
+        join_pixels(sums.exact, sums.exact, ends[6], ends[7])
         return cls(ends, sums.levels)
 
     @classmethod
@@ -64,19 +68,35 @@ class Observed:
             np.concatenate([part.levels for part in parts]),
         )
 
+    @cached_property
+    def farthest(self) -> Ints:
+        """The ranges of all channels together: int64 ndarray of shape (8, S)."""
+        farthest = np.empty(self.ends.shape[:2], np.int64)
+        farthest[0::2] = self.ends[0::2].min(axis=(2, 3), initial=FAR)
+        farthest[1::2] = self.ends[1::2].max(axis=(2, 3), initial=-FAR)
+        return farthest
+
     def leaves(self, datapath: Datapath) -> Flags:
         """Which samples have a sum that a register cannot hold: bool ndarray of shape (S,)."""
         first = 6 if datapath.check_final else PARTIAL_LO
-        lo, hi = self.ends[first], self.ends[first + 1]
-        left: Flags = np.any(outside(lo, hi, datapath.accumulator), axis=(1, 2))
+        lo, hi = self.farthest[first], self.farthest[first + 1]
+        left = outside(lo, hi, datapath.accumulator)
         for level, link in enumerate(datapath.chain):
             left |= outside(self.levels[:, level, 0], self.levels[:, level, 1], link)
         return left
 
-    def ledgers(
-        self, datapath: Datapath, samples: Flags
-    ) -> tuple[RegisterLedger, RegisterLedger | None]:
+    def ledgers(self, datapath: Datapath, samples: Flags) -> Ledgers:
         """Accumulator's and chain's ledger of some samples whose registers hold every sum."""
+        if not samples.all():
+            return self._ledgers(datapath, samples)
+        if not self.whole:  # widths alone change from point to point
+            self.whole.append(self._ledgers(datapath, samples))
+        acc, chain = self.whole[0]
+        of_chain = None if chain is None else of_register(chain, datapath.chain[-1])
+        return of_register(acc, datapath.accumulator), of_chain
+
+    def _ledgers(self, datapath: Datapath, samples: Flags) -> Ledgers:
+        """The same, computed."""
         ends = self.ends[:, samples]
         lo, hi = ends[0::2].min(axis=1, initial=FAR), ends[1::2].max(axis=1, initial=-FAR)
         levels = self.levels[samples]
@@ -95,6 +115,11 @@ class Observed:
             return acc, None
         link = datapath.chain
         return acc, quiet_ledger(datapath, link, lo[1:3], hi[1:3], tree, final=False)
+
+
+def of_register(ledger: RegisterLedger, register: Register) -> RegisterLedger:
+    """What one register holds without a loss, in another that holds it too."""
+    return replace(ledger, bits=register.bits, symmetric=is_symmetric(register))
 
 
 def quiet_ledger(

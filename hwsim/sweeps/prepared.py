@@ -12,20 +12,27 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from hwsim.array.conditions import LayerFacts
 from hwsim.array.datapath import chain_registers, register
 from hwsim.array.memory import MemoryTiming
 from hwsim.array.overrides import for_layer
 from hwsim.array.requantizer import Requantizer
+from hwsim.array.requantizer_counts import Room
 from hwsim.array.specification import Machine
+from hwsim.array.stepwise import unlimited
 from hwsim.mapping.prepare import PreparedLayer, final_range
+from hwsim.mapping.ready import ReadyLayer, ready_layer
 from hwsim.network.beside import is_beside, run_beside
 from hwsim.network.graph import Graph, Node
+from hwsim.network.kept import own_dtype
 from hwsim.network.layers import layer_facts, layer_memory, prepare_without_input, refuse_float
 from hwsim.network.run import nothing
 from hwsim.sweeps.digest import digest
 
 Layers = Mapping[str, PreparedLayer]  # of every node on the array, by name
 WIDTHS = ("bits", "overflow", "wrap_bits")  # of a register: what the exact run does not see
+MOST_WEIGHTS = 1 << 24  # of the layers that are kept ready: they lie in lanes at 12 bytes each
+MOST_KNOWN = 256  # machines whose layers are kept
 MOST_MET = 4096  # machines whose words are kept as text
 TIMING = ("chain", "array.dataflow", "array.rows", "array.cols", "memory", "latency")
 
@@ -48,6 +55,10 @@ class Preparation:
     requantizers: dict[tuple[str, str, tuple[int, int]], Requantizer] = field(default_factory=dict)
     beside: set[str] = field(default_factory=set)
     digests: dict[int, str] = field(default_factory=dict)
+    room: Room = field(default_factory=Room)
+    made: dict[tuple[str, str, int], ReadyLayer | None] = field(default_factory=dict)
+    facts: dict[str, LayerFacts] = field(default_factory=dict)
+    known: dict[int, tuple[Machine, Layers]] = field(default_factory=dict)
     met: dict[tuple[int, tuple[str, ...]], tuple[Machine, str]] = field(default_factory=dict)
 
     def layers(self, machine: Machine) -> Layers:
@@ -58,6 +69,14 @@ class Preparation:
         ConfigError, UnsupportedError
             A node does not go with the machine.
         """
+        if id(machine) not in self.known:
+            if len(self.known) >= MOST_KNOWN:
+                self.known.clear()
+            self.known[id(machine)] = (machine, self._layers(machine))
+        return self.known[id(machine)][1]
+
+    def _layers(self, machine: Machine) -> Layers:
+        """The same, not met yet."""
         refuse_float(self.graph)
         words = self.words(machine)
         if words not in self.beside:
@@ -75,6 +94,32 @@ class Preparation:
         """What a layer waits for its memory."""
         return self.kinds[node.name, self.words(layer.machine)].memory
 
+    def ready(self, node: Node, layer: PreparedLayer, samples: int) -> ReadyLayer | None:
+        """The layer made ready for every width of its registers (`ready_registers`), or
+        None where it does not run in lanes; those that were asked for last are kept.
+
+        ``samples`` : of a batch, at most.
+        """
+        key = (node.name, self.words(layer.machine), samples)
+        made = self.made.pop(key) if key in self.made else self._make_ready(node, layer, samples)
+        self.made[key] = made
+        while len(self.made) > 1 and self._weights() > MOST_WEIGHTS:
+            del self.made[next(iter(self.made))]
+        return made
+
+    def _make_ready(self, node: Node, layer: PreparedLayer, samples: int) -> ReadyLayer | None:
+        tensors = self.graph.tensors
+        form, shape = tensors[node.output].format, tensors[node.inputs[0]].shape
+        if node.layer is None or form is None:
+            return None
+        layer = replace(layer, datapath=unlimited(layer.datapath))
+        kind = own_dtype(form)
+        return ready_layer(node.layer, shape, layer, samples, kind, node.name, self.room)
+
+    def _weights(self) -> int:
+        """Of all layers that are kept ready."""
+        return sum(made.prepared.gemm.w.size for made in self.made.values() if made is not None)
+
     def words(self, machine: Machine, *others: str) -> str:
         """`without_widths`, once for each machine that is met again."""
         key = (id(machine), others)  # the machine is kept, so that no other one has its id
@@ -85,7 +130,9 @@ class Preparation:
         return self.met[key][1]
 
     def _layer(self, node: Node, machine: Machine) -> PreparedLayer:
-        own = for_layer(machine, layer_facts(self.graph, node))
+        if node.name not in self.facts:
+            self.facts[node.name] = layer_facts(self.graph, node)
+        own = for_layer(machine, self.facts[node.name])
         words = self.words(own)
         kind = self.kinds.get((node.name, words))
         if kind is None:
@@ -107,7 +154,7 @@ class Preparation:
         requantizer = self.requantizers[node.name, words, sums]
         return replace(shared, machine=own, datapath=datapath, requantizer=requantizer)
 
-    def exact_key(self, machine: Machine, layers: Layers) -> str:
+    def exact_key(self, machine: Machine, layers: Layers) -> tuple[str, ...]:
         """Points of one key have one exact run: all that stands between inputs and codes."""
         words = [self.words(machine, *TIMING)]
         words += [self.words(layer.machine, *TIMING) for layer in layers.values()]
@@ -116,7 +163,7 @@ class Preparation:
             if name not in self.digests:
                 self.digests[name] = digest(_seen(layer.requantizer))
             words.append(self.digests[name])
-        return digest(words)
+        return tuple(words)
 
 
 def _seen(requantizer: Requantizer) -> Requantizer:

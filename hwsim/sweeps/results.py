@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hwsim.analysis.error import ErrorFigures, compare, top1
+from hwsim.analysis.error import ErrorFigures, ErrorTally, top1
+from hwsim.analysis.measured import samples_at_once
 from hwsim.analysis.summary import layer_entry, totals
 from hwsim.array.gemm import Ints
 from hwsim.network.graph import Graph
@@ -76,12 +77,22 @@ class Measures:
         """One layer against the float twin; kept where the codes are those of the exact run."""
         name, clipped = result.node.output, int(result.ledger.clipped.sum())
         codes = run.run.codes[name]
-        tensor, reference = self.graph.tensors[name], self.reference[name]
         if codes is not exact.codes[name]:
-            return compare(widened(codes), tensor, reference, clipped)
+            return self._compared(codes, name, clipped)
         if (name, clipped) not in exact.figures:
-            exact.figures[name, clipped] = compare(widened(codes), tensor, reference, clipped)
+            exact.figures[name, clipped] = self._compared(codes, name, clipped)
         return exact.figures[name, clipped]
+
+    def _compared(self, codes: NDArray[Any], name: str, clipped: int) -> ErrorFigures:
+        """One tensor against the float twin, some samples at a time."""
+        tally, step = (
+            ErrorTally(self.graph.tensors[name], codes.shape[-1]),
+            samples_at_once(self.graph),
+        )
+        for start in range(0, len(codes), step):
+            some = slice(start, start + step)
+            tally.add(widened(codes[some]), self.reference[name][some])
+        return tally.figures(clipped)
 
 
 def predicted(output: NDArray[Any]) -> Ints:

@@ -26,6 +26,8 @@ from hwsim.sweeps.points import Point, points
 from hwsim.sweeps.prepared import Layers, Preparation
 from hwsim.sweeps.results import Measures, Record, predicted
 
+ExactKey = tuple[str, ...]
+
 
 @dataclass(eq=False)
 class Work:
@@ -64,22 +66,25 @@ class Sweeper:
         self.work = work
         self.preparation = Preparation(work.graph)
         self.inputs = {work.graph.inputs[0]: work.data.X}
-        self._exact: tuple[str, ExactRun] | None = None
-        self._keys: dict[int, str] = {}  # of points, by number
+        self._exact: tuple[ExactKey, ExactRun] | None = None
+        self._keys: dict[int, ExactKey] = {}  # of points, by number
 
     @cached_property
     def measures(self) -> Measures:
         """The float twin's tensors, which every point is compared with."""
         graph, data = self.work.graph, self.work.data
         names = {*graph.outputs, *(node.output for node in graph.mac_nodes)}
-        parts: dict[str, list[NDArray[Any]]] = {name: [] for name in names}
+        reference: dict[str, NDArray[Any]] = {}
         step = samples_at_once(graph)
         for start in range(0, max(len(data.X), 1), step):
-            real = real_values(graph, data, slice(start, start + step))
+            some = slice(start, start + step)
+            real = real_values(graph, data, some)
             twin = float_twin.run(graph, {graph.inputs[0]: real})
-            for name, kept in parts.items():
-                kept.append(twin[name])
-        reference = {name: np.concatenate(kept) for name, kept in parts.items()}
+            for name in names:
+                if name not in reference:
+                    shape = (len(data.X), *twin[name].shape[1:])
+                    reference[name] = np.empty(shape, twin[name].dtype)
+                reference[name][some] = twin[name]
         return Measures(graph, reference, data.Y)
 
     def classes(self) -> tuple[Ints, Ints]:
@@ -93,7 +98,8 @@ class Sweeper:
         key = self.preparation.exact_key(point.machine, layers)
         if self._exact is None or self._exact[0] != key:
             self._exact = None
-            run = ExactRun.of(self.work.graph, point.machine, layers, self.inputs)
+            made = self.preparation
+            run = ExactRun.of(self.work.graph, point.machine, layers, self.inputs, made)
             self._exact = (key, run)
         return self._exact[1]
 
@@ -107,7 +113,7 @@ class Sweeper:
 
     def in_order(self, numbers: Sequence[int]) -> list[int]:
         """Points that share an exact run, one after the other."""
-        groups: dict[str, list[int]] = {}
+        groups: dict[ExactKey, list[int]] = {}
         for number in numbers:
             if number not in self._keys:
                 machine = self.work.points[number].machine

@@ -13,6 +13,7 @@ from hwsim.analysis.ladder import layer_ladder
 from hwsim.arith.formats import IntFormat
 from hwsim.errors import ConfigError, TrapError, UnsupportedError
 from hwsim.importers import hardware
+from hwsim.mapping import ready_shared
 from hwsim.network import float_twin
 from hwsim.network import run as network_run
 from hwsim.network.graph import Graph, Node, Tensor
@@ -249,3 +250,18 @@ def test_what_cannot_run_is_named_before_anything_runs(case):
             progress=lambda *step: done.append(step),
         )  # fmt: skip
     assert done == []
+
+
+@pytest.mark.parametrize("number", ["2", "3"])
+def test_the_number_of_threads_changes_nothing(digits, monkeypatch, number):
+    """Registers that overflow, so that both runs part, batch after batch."""
+    graph, images = digits
+    monkeypatch.setattr(network_run, "BATCH_CODES", 1 << 16)
+    monkeypatch.setattr(ready_shared, "WORTH", 1)
+    spec = hardware.load("edge_ws_16x16", NARROW["edge_ws_16x16"])
+
+    def run(threads):
+        monkeypatch.setenv("HWSIM_THREADS", threads)
+        return plain_run(network_run.run(graph, spec, {"image": images[:24]}))
+
+    assert run(number) == run("1")

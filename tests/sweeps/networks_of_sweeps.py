@@ -63,6 +63,17 @@ def empty_graph():
     return Graph("empty", tensors, (node,), ("x",), ("y",))
 
 
+def single_graph(weights):
+    """One layer, whose sums give few codes: a register beyond them is not beyond its codes."""
+    reach = int(np.abs(weights).sum(axis=1).max()) * 131
+    tensors = {
+        "x": Tensor("x", (weights.shape[1],), INT8, 1.0, 3),
+        "y": Tensor("y", (len(weights),), INT8, reach / 100, 0),
+    }
+    node = linear("only", "x", "y", weights.astype(np.int32), np.zeros(len(weights), np.int64))
+    return Graph("single", tensors, (node,), ("x",), ("y",))
+
+
 def mixed_inputs(samples=3, seed=1):
     """Codes for `mixed_graph`; the last sample is small, so that it overflows later."""
     codes = np.random.default_rng(seed).integers(-128, 128, (samples, 5, 5, 4))

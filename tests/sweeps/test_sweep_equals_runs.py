@@ -4,7 +4,7 @@ from dataclasses import fields, is_dataclass
 
 import numpy as np
 import pytest
-from sweeps.networks_of_sweeps import empty_graph, mixed_graph, mixed_inputs
+from sweeps.networks_of_sweeps import empty_graph, mixed_graph, mixed_inputs, single_graph
 
 from hwsim import models
 from hwsim.importers import hardware
@@ -214,6 +214,28 @@ def test_a_layer_alone_is_a_machine_of_its_own(mixed):
             assert {name: layer[name] for name in entry} == entry
             lost = layer["overflow"]["by_stage"]
             assert lost["chain"] + lost["accumulator"] == 0 or layer["name"] == point.only_layer
+
+
+def test_a_table_follows_the_range_of_its_registers():
+    """Narrower sums have a finer table: points of different widths have different exact runs."""
+    rng = np.random.default_rng(3)
+    graph = single_graph(rng.integers(-127, 128, (4, 9)))
+    table = "requantize.default={scheme: lookup_table, table_bits: 5, rounding: half_up}"
+    data = of_array(rng.integers(-128, 128, (6, 9)), graph.tensors["x"])
+    swept = {"accumulator_bits": "12,26,14", "chain_bits": "12"}
+    work = work_of((graph, data), "edge_ws_16x16", [table], swept)
+    sweeper, exact_codes = Sweeper(work), []
+    for point in work.points:
+        layers = sweeper.preparation.layers(point.machine)
+        exact = sweeper.exact(point, layers)
+        found = run_point(exact, point.machine, layers, sweeper.preparation)
+        alone = network_run.run(graph, point.machine, {"x": data.X})
+        assert (found.run.codes["y"] == alone.codes["y"]).all(), point.values
+        assert (found.run.exact["y"] == alone.exact["y"]).all(), point.values
+        same(found.run.layers["only"].ledger, alone.layers["only"].ledger)
+        exact_codes.append(alone.exact["y"])
+    assert (exact_codes[0] != exact_codes[1]).any()
+    assert (exact_codes[0] == exact_codes[2]).all()
 
 
 def test_a_layer_without_products_has_its_rows():

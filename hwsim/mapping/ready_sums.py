@@ -1,0 +1,93 @@
+"""A layer made ready, run without limits: what its exact sums give, and what they reach.
+
+One pass answers for every width of the registers (`hwsim.sweeps`): of each sample, the ranges of
+all its partial sums, its codes, and what the requantizer lost of them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hwsim.array.fast_range import CHAIN_HI, CHAIN_LO, END_HI, collect_tiles
+from hwsim.array.fast_tally import FAR
+from hwsim.array.gemm import Ints
+from hwsim.array.requantizer_counts import CountingRequantizer
+from hwsim.array.sample_ranges import join_pixels
+from hwsim.mapping.ready import ReadyLayer
+
+FINAL_LO = END_HI + 1  # rows of `ExactPass.ends`: those of `Sums.ends`, and two more
+
+
+@dataclass(frozen=True, eq=False)
+class ExactPass:
+    """Samples of one layer; an empty range has ``lo > hi``.
+
+    Attributes
+    ----------
+    codes : ndarray of shape (S, G, M, N)
+    ends : int64 ndarray of shape (8, S, G, N)
+        Over the pixels of a sample: of the accumulator's partial sums, of the chain's, of the
+        chain's final values, and of the accumulator's.
+    levels : int64 ndarray of shape (S, 1, 2)
+        The chain's partial sums, over all outputs.
+    clipped, events : int64 ndarrays of shape (S, G, N)
+        Outputs that the output format saturated, and those with an event of the requantizer.
+    first : int64 ndarray of shape (S,)
+        The first output with such an event, -1 where none has one.
+    """
+
+    codes: NDArray[Any]
+    ends: Ints
+    levels: Ints
+    clipped: Ints
+    events: Ints
+    first: Ints
+
+
+def exact_pass(ready: ReadyLayer, codes: NDArray[Any]) -> ExactPass:
+    """Codes of shape (S, *shape) with unlimited registers; their widths are not looked at."""
+    run, (groups, m, n) = ready.lane_run(limited=False), ready.columns
+    scratch, samples = run.layout.scratch(), len(codes)
+    rows = 2 * (1 + 2 * min(run.layout.chained, len(scratch.ends)))
+    found = ExactPass(
+        codes=np.empty((samples, groups, m, n), ready.kind),
+        ends=np.empty((FINAL_LO + 2, samples, groups, n), np.int64),
+        levels=np.empty((samples, 1, 2), np.int64),
+        clipped=np.empty((samples, groups, n), np.int64),
+        events=np.empty((samples, groups, n), np.int64),
+        first=np.full(samples, -1),
+    )
+    found.ends[0::2], found.ends[1::2] = FAR, -FAR
+    for start in range(0, samples, ready.at_once):
+        some = slice(start, min(start + ready.at_once, samples))
+        shape = (some.stop - start, groups, m, n)
+        size = int(np.prod(shape))
+        both = ready.room.of("ranges", (1 + rows) * size, np.int64).reshape(1 + rows, size)
+        exact, ends = both[0], both[1:]
+        ready.images.place(codes[some])
+        lanes = run.lanes._replace(samples=shape[0])
+        collect_tiles(lanes, scratch, -(-shape[0] * m // run.layout.width), exact, ends)
+        exact, ends = exact.reshape(shape), ends.reshape(rows, *shape)
+        for row in range(0, rows, 2):
+            join_pixels(ends[row], ends[row + 1], *found.ends[row : row + 2, some])
+        join_pixels(exact, exact, *found.ends[FINAL_LO:, some])
+        for i, sums in enumerate(exact, start):
+            requantize(ready.requantizer, sums[None], found, i)
+    found.levels[:, 0, 0] = found.ends[CHAIN_LO].min(axis=(1, 2), initial=FAR)
+    found.levels[:, 0, 1] = found.ends[CHAIN_HI].max(axis=(1, 2), initial=-FAR)
+    return found
+
+
+def requantize(
+    requantizer: CountingRequantizer, exact: Ints, found: ExactPass, sample: int
+) -> None:
+    """One sample's exact sums, of shape (1, G, M, N), to its codes and counts."""
+    requantizer.reset()
+    flags, events = requantizer(exact, found.codes[sample : sample + 1])
+    found.clipped[sample], found.events[sample] = requantizer.clipped, requantizer.events
+    if events:
+        found.first[sample] = flags.argmax()
