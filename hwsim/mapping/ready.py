@@ -55,7 +55,7 @@ class ReadyLayer:
     ) -> None:
         _, groups, m, _, n = prepared.datapath.shape
         gemm, machine = prepared.gemm, prepared.machine
-        self.layer, self.prepared, self.where, self.kind = layer, prepared, where, kind
+        self.prepared, self.where, self.kind = prepared, where, kind
         self.at_once = max(1, min(most, OUTPUTS_AT_ONCE // max(groups * m * n, 1)))
         self.k_order: list[str] = list(machine.array.k_order)
         self.columns = (groups, m, n)
@@ -150,7 +150,7 @@ class ReadyLayer:
         TrapError
             A register with ``overflow: trap`` overflowed.
         """
-        run, batch = self.lane_run(limited=True), Batch(self, codes, first_sample)
+        run, batch = self.lane_run(limited=True), Batch(self, len(codes), first_sample)
         run.reset()
         self.requantizer.reset()
         for start in range(0, len(codes), self.at_once):

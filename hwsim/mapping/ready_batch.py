@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 class Batch:
     """What one batch gave so far."""
 
-    def __init__(self, ready: ReadyLayer, given: NDArray[Any], first_sample: int) -> None:
-        self.ready, self.given, self.first_sample = ready, given, first_sample
-        self.codes = np.empty((len(given), *ready.columns), ready.kind)
+    def __init__(self, ready: ReadyLayer, samples: int, first_sample: int) -> None:
+        self.ready, self.first_sample = ready, first_sample
+        self.codes = np.empty((samples, *ready.columns), ready.kind)
         self.exact_codes = self.codes
         self.places: list[Place | None] = [None, None, None]  # of chain, accumulator, requantizer
         self.requant_transient = np.zeros((ready.columns[0], ready.columns[2]), np.int64)

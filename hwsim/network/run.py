@@ -23,7 +23,6 @@ from hwsim.mapping.run import LayerLedger
 from hwsim.network.graph import Graph, Node
 from hwsim.network.kept import KeptCodes, narrowed
 from hwsim.network.layers import refuse_float
-from hwsim.network.preparation import nothing as nothing
 from hwsim.network.preparation import prepare_network, put_back
 from hwsim.network.steps import Batch, Part, Ways, run_node
 

@@ -26,7 +26,7 @@ from hwsim.network.beside import is_beside, run_beside
 from hwsim.network.graph import Graph, Node
 from hwsim.network.kept import own_dtype
 from hwsim.network.layers import layer_facts, layer_memory, prepare_without_input, refuse_float
-from hwsim.network.run import nothing
+from hwsim.network.preparation import nothing
 from hwsim.sweeps.digest import digest
 
 Layers = Mapping[str, PreparedLayer]  # of every node on the array, by name
