@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from hwsim.array.fast_lanes import ACC, LINK
 from hwsim.array.fast_run import Happened, LaneRun, first_places
