@@ -52,7 +52,7 @@ def exact_pass(ready: ReadyLayer, codes: NDArray[Any]) -> ExactPass:
     """Codes of shape (S, *shape) with unlimited registers; their widths are not looked at."""
     run, (groups, m, n) = ready.lane_run(limited=False), ready.columns
     scratch, samples = run.layout.scratch(), len(codes)
-    rows = 2 * (1 + 2 * min(run.layout.chained, len(scratch.ends)))
+    rows = 2 * (1 + 2 * min(run.layout.chained, scratch.ends.shape[1]))
     found = ExactPass(
         codes=np.empty((samples, groups, m, n), ready.kind),
         ends=np.empty((FINAL_LO + 2, samples, groups, n), np.int64),
