@@ -130,7 +130,7 @@ class LaneRun:
         lanes, outputs = self.lanes._replace(samples=samples), samples * groups * m * n
         blocks = -(-samples * m // self.layout.width)
         many = threads() if outputs * k >= WORTH_SHARING and not alone else 1
-        parts = shares(blocks, many, self.layout.slots)
+        parts = shares(blocks, many, max(self.layout.slots - 1, 1))
         while len(self.workers) < max(min(many, len(parts)), 1):
             self.workers.append(self._worker())
         hits = np.zeros((2, outputs if list_events else 0), np.uint8)

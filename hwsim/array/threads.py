@@ -14,7 +14,7 @@ from functools import cache
 from hwsim.errors import ConfigError
 
 NAME = "HWSIM_THREADS"
-PARTS = 4  # of a call's work for each thread
+PARTS = 2  # of what is left of a call's work, for each thread
 
 
 def threads() -> int:
@@ -73,18 +73,23 @@ def side_by_side(tasks: Sequence[Callable[[int], None]], hands: int) -> None:
         other.result()
 
 
-def shares(number: int, hands: int, unit: int, parts_of_hand: int = PARTS) -> list[tuple[int, int]]:
-    """``start, stop`` of parts of ``number`` pieces, a few for each of so many hands; all but the
-    last are multiples of ``unit``.
+def shares(number: int, hands: int, least: int) -> list[tuple[int, int]]:
+    """``start, stop`` of parts of ``number`` pieces for so many hands: large ones first, so that
+    there are few, and then smaller ones, so that all are done at the same time; but for the last of
+    no fewer than ``least`` pieces.
 
-    >>> shares(25, 2, 4)
-    [(0, 4), (4, 8), (8, 12), (12, 16), (16, 20), (20, 24), (24, 25)]
-    >>> shares(25, 1, 4), shares(0, 2, 4)
+    >>> shares(25, 2, 3)
+    [(0, 6), (6, 10), (10, 13), (13, 16), (16, 19), (19, 22), (22, 25)]
+    >>> shares(25, 1, 3), shares(0, 2, 3)
     ([(0, 25)], [])
     """
-    parts = hands * parts_of_hand if hands > 1 else 1
-    share = max(-(-number // parts // unit) * unit, 1) if hands > 1 else max(number, 1)
-    return [(start, min(start + share, number)) for start in range(0, number, share)]
+    parts, start = [], 0
+    while start < number:
+        left = number - start
+        share = left if hands == 1 else min(max(left // (PARTS * hands), least), left)
+        parts.append((start, start + share))
+        start += share
+    return parts
 
 
 @cache

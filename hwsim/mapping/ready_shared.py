@@ -37,7 +37,7 @@ def run_shared(ready: ReadyLayer, codes: NDArray[Any], *, first_sample: int) -> 
     many = hands(ready, len(codes))
     if many == 1:
         return ready(codes, first_sample=first_sample)
-    parts = shares(len(codes), many, 1, PARTS)
+    parts = shares(len(codes), many, -(-len(codes) // (PARTS * many)))
     done: dict[int, LayerPass] = {}
 
     layers = [ready.beside(number, limited=True) for number in range(many)]
@@ -61,7 +61,7 @@ def exact_codes_shared(ready: ReadyLayer, codes: NDArray[Any]) -> NDArray[Any]:
     many = hands(ready, len(codes))
     if many == 1:
         return ready.exact_codes(codes)
-    parts = shares(len(codes), many, 1, PARTS)
+    parts = shares(len(codes), many, -(-len(codes) // (PARTS * many)))
     done: dict[int, NDArray[Any]] = {}
 
     layers = [ready.beside(number, limited=False) for number in range(many)]

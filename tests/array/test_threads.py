@@ -25,15 +25,18 @@ def test_threads_refuse_what_is_no_positive_number(asked, monkeypatch):
     assert str(failure.value) == f"environment: HWSIM_THREADS = {asked}: must be a positive number"
 
 
-@pytest.mark.parametrize("unit", [1, 4])
+@pytest.mark.parametrize("least", [1, 3])
 @pytest.mark.parametrize("hands", [1, 2, 3, 64])
 @pytest.mark.parametrize("number", [0, 1, 3, 4, 25, 1000])
-def test_shares_hold_every_piece_once(number, hands, unit):
-    parts = shares(number, hands, unit)
+def test_shares_hold_every_piece_once(number, hands, least):
+    parts = shares(number, hands, least)
     assert [piece for part in parts for piece in range(*part)] == list(range(number))
     assert all(start < stop for start, stop in parts)
-    assert all(start % unit == 0 for start, _ in parts)
-    assert len(parts) <= (1 if hands == 1 else 4 * hands)
+    sizes = [stop - start for start, stop in parts]
+    assert sizes[:-1] == sorted(sizes[:-1], reverse=True)
+    assert all(size >= least for size in sizes[:-1])
+    assert len(parts) <= (1 if hands == 1 else number)
+    assert max(sizes, default=0) <= (number if hands == 1 else max(number // hands, least))
 
 
 @pytest.mark.parametrize("hands", [1, 2, 5])

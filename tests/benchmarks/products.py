@@ -8,6 +8,8 @@ from numba import njit
 from hwsim.array import fast
 from hwsim.array.dataflow import Schedule
 from hwsim.array.exact_sums import TILES, exact_sums, lanes_of, lay_blocks
+from hwsim.array.fast_layout import lane_layout
+from hwsim.array.fast_run import LaneRun
 from hwsim.array.gemm import Datapath, Register
 from hwsim.array.saturating_sums import lay_steps, saturating_sums
 from hwsim.array.specification import ArraySpec
@@ -143,8 +145,8 @@ def torch_loop(torch, a, w, lo=LO, hi=HI):
     return acc, events, least, largest
 
 
-def ledger_layer(product):
-    """The fast engine with its full ledger, one saturating register."""
+def ledger_problem(product):
+    """Datapath and schedule of one layer with one saturating register."""
     a, w = product.operands()
     spec = ArraySpec(dataflow="output_stationary", rows=16, cols=16, k_order=["ky", "kx", "ic"])
     schedule = Schedule(spec, 1, product.m, product.k, product.n)
@@ -155,4 +157,24 @@ def ledger_layer(product):
         product_rounding=0, chain=(), accumulator=Register(BITS, LO, HI, 1, 0),
         check_final=False, reach=(255, 127), a_least=0,
     )  # fmt: skip
+    return datapath, schedule
+
+
+def ledger_layer(product):
+    """The fast engine with its full ledger."""
+    datapath, schedule = ledger_problem(product)
     return lambda: fast.execute(datapath, schedule)
+
+
+def ready_ledger_layer(product):
+    """The same of a layer made ready, as networks keep it: its weights lie in lanes."""
+    datapath, schedule = ledger_problem(product)
+    run = LaneRun(lane_layout(datapath, schedule), datapath)
+    exact, kept = (np.empty(product.m * product.n, np.int64) for _ in range(2))
+
+    def ready():
+        run.reset()
+        run(1, exact, kept)
+        return exact.copy(), run.tallies()
+
+    return ready
