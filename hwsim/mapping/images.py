@@ -20,6 +20,8 @@ from hwsim.array.vector.turning import CHANNELS, PIXELS, turn_block
 from hwsim.mapping.layer import MacLayer
 from hwsim.mapping.lowering import as_convolution, in_k_order, kernel_size, output_shape
 
+WORTH = 1 << 18  # codes of a layer, from which blocks are worth what it takes to compile them
+
 
 class Images:
     """Room for some samples of one layer's input.
@@ -89,12 +91,14 @@ class Images:
         words = CHOSEN is not None and self.images.dtype == np.int32
         self.in_blocks = words and self.shape[2] >= CHANNELS
         self.runs, self.rest = runs_of(self.column if self.in_blocks else self.column[:0])
+        self.placed = 0  # codes so far
 
     def place(self, codes: NDArray[Any]) -> None:
         """Write samples of codes, (S, *shape), where the first S lie."""
         samples = np.ascontiguousarray(codes).reshape(len(codes), *self.shape)
         row, column = (self.top, self.spread[0]), self.column
-        if self.in_blocks and samples.dtype.itemsize == 1:
+        self.placed += samples.size
+        if self.in_blocks and samples.dtype.itemsize == 1 and self.placed > WORTH:
             top_bit = 128 if samples.dtype == np.uint8 else 0
             flat, images = samples.view(np.int8).reshape(-1), self.images[: len(samples)]
             size, offset = self.shape[:2], self.offset + top_bit

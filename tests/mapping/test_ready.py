@@ -11,7 +11,7 @@ from hwsim.array.fast_source import of_rows
 from hwsim.array.vector.instructions import CHOSEN
 from hwsim.errors import TrapError
 from hwsim.mapping import ready as ready_module
-from hwsim.mapping.images import Images
+from hwsim.mapping.images import WORTH, Images
 from hwsim.mapping.layer import MacLayer
 from hwsim.mapping.lowering import im2col, lower, output_shape
 from hwsim.mapping.prepare import OutputSide, prepare
@@ -204,7 +204,7 @@ def test_bytes_placed_in_blocks_lie_as_one_by_one(name, kind):
     ends = np.iinfo(kind)
     codes = np.random.default_rng(3).integers(ends.min, ends.max, (3, *shape), kind, endpoint=True)
     blocks, single = (Images(layer, shape, ORDERS[0], -7, 5, 4, np.int32) for _ in range(2))
-    single.in_blocks = False
+    single.in_blocks, blocks.placed = False, WORTH
     assert blocks.in_blocks == (CHOSEN is not None)
     for some in (codes, codes[:2][::-1]):  # what came before stays in the other samples
         blocks.place(some)
