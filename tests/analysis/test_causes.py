@@ -6,7 +6,7 @@ from functools import cache
 import numpy as np
 import planted
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from hwsim import models
@@ -73,6 +73,7 @@ def test_parts_sum_to_the_whole_exactly(seed, which, offset):
 
 
 @given(st.integers(0, 2**32), st.sampled_from(sorted(MACHINES)))
+@example(407890, "coarse")  # unrounded, one output lies 0.0007 LSB beyond an end of the format
 @settings(max_examples=20)
 def test_the_ends_are_the_float_twin_and_the_hardware(seed, which):
     graph, twin, _ = layer_of_chance(seed)
@@ -85,7 +86,7 @@ def test_the_ends_are_the_float_twin_and_the_hardware(seed, which):
     assert np.array_equal(whole(frozenset()), twin["y"] / output.scale)
     at_work = set(whole.active)
     for cause in reversed(CAUSES):  # a cause that is not active changes nothing
-        if cause not in at_work:
+        if cause not in at_work and cause != "output_clipping":  # idle at the hardware's own sums
             without = whole(frozenset(whole.active[:-1]))
             assert np.array_equal(whole(frozenset(whole.active[:-1]) | {cause}), without)
 
