@@ -75,6 +75,12 @@ class Array:
         self.builder.store(value, self._at(index, value.type), align=2)
 
 
+def fixed(array: Array, *extents: int) -> Array:
+    """An array whose last extents are known, so that LLVM knows where its elements are."""
+    known = tuple(INDEX(extent) for extent in extents)
+    return Array(array.builder, array.data, (*array.shape[: -len(known)], *known))
+
+
 def number(value: Value) -> Value:
     """A Python integer as an index."""
     return INDEX(value) if isinstance(value, int) else value

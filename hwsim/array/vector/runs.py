@@ -7,7 +7,6 @@ together with both of their extremes while a channel's pairs run.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 from hwsim._jit import ir
@@ -21,6 +20,7 @@ from hwsim.array.vector.emission import (
     Array,
     Emitter,
     Slot,
+    fixed,
     vector_kernel,
 )
 from hwsim.array.vector.exact import DOT, HAS_VNNI
@@ -30,18 +30,13 @@ BLOCKS = 4  # of lanes that run together
 HAS_RUNS = HAS_VNNI
 
 
-def _known(array: Array, *extents: int) -> Array:
-    """The same array with what is known of its shape: addresses then need no multiplication."""
-    return replace(array, shape=(array.shape[0], *(INDEX(n) for n in extents)))
-
-
 def _run_pairs(
     e: Emitter, program: tuple[Array, Array, Array], bounds: tuple[Any, Any],
     sums: list[Slot], least: list[Slot], largest: list[Slot],
 ) -> None:  # fmt: skip
     """Pairs of an up and a down; ``program``: quads, at, words."""
     b, (quads, at, words) = e.builder, program
-    quads, at, words = _known(quads, BLOCKS * LANES, 4), _known(at, 2), _known(words, 2, 4)
+    quads, at, words = fixed(quads, BLOCKS * LANES, 4), fixed(at, 2), fixed(words, 2, 4)
     with e.loop(*bounds) as j:
         for side, (ends, nearest) in enumerate(((largest, e.largest), (least, e.least))):
             quad = b.zext(at.load(j, side, kind=WORD), INDEX)

@@ -10,7 +10,6 @@ wrapped one the same low bits.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 from hwsim.array.vector.emission import (
@@ -24,6 +23,7 @@ from hwsim.array.vector.emission import (
     Array,
     Emitter,
     Slot,
+    fixed,
 )
 from hwsim.array.vector.systolic_registers import (
     ABOVE,
@@ -31,10 +31,10 @@ from hwsim.array.vector.systolic_registers import (
     LO,
     ONE,
     WAVES,
+    Fold,
     Span,
     event,
     fill,
-    fixed,
     reduced,
     some,
 )
@@ -118,22 +118,8 @@ class Range:
         return some(self.e, [b.or_(*at_ends)])
 
 
-@dataclass
-class HalfTile:
-    """One fold: elements of the stream, two waves to a pair, and weights, two rows to a pair.
-
-    ``x`` : int32 ndarray of shape (waves / 2, rows + 1), ``w`` : int32 ndarray of shape
-    (pairs, columns).
-    """
-
-    e: Emitter
-    x: Array
-    w: Array
-    pairs: Any
-    wave: Any  # the first of those at work
-
-    def __post_init__(self) -> None:
-        self.w = fixed(self.w, WORDS)
+class HalfTile(Fold):
+    """One fold in 16-bit lanes."""
 
     def places(self) -> list[Any]:
         """Where a word of every two waves lies."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from hwsim._jit import ir
@@ -15,6 +16,7 @@ from hwsim.array.vector.emission import (
     Array,
     Emitter,
     Slot,
+    fixed,
     number,
 )
 
@@ -31,10 +33,22 @@ ONE = INDEX(1)
 Span = tuple[Any, Any]  # least and largest of each column
 
 
-def fixed(array: Array, *extents: int) -> Array:
-    """An array whose last extents are known, so that LLVM knows where its elements are."""
-    known = tuple(INDEX(extent) for extent in extents)
-    return Array(array.builder, array.data, (*array.shape[: -len(known)], *known))
+@dataclass
+class Fold:
+    """One fold: elements of the stream, two waves to a pair, and weights, two rows to a pair.
+
+    ``x`` : int32 ndarray of shape (waves / 2, rows + 1), ``w`` : int32 ndarray of shape
+    (pairs, columns).
+    """
+
+    e: Emitter
+    x: Array
+    w: Array
+    pairs: Any
+    wave: Any  # the first of those at work
+
+    def __post_init__(self) -> None:
+        self.w = fixed(self.w, WORDS)
 
 
 class Forms:

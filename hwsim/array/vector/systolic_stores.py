@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from hwsim.array.vector.emission import INDEX, PAIRS, VECTOR, WORD, WORDS, Array, Emitter
+from hwsim.array.vector.emission import INDEX, PAIRS, VECTOR, WORD, WORDS, Array, Emitter, fixed
 from hwsim.array.vector.systolic_halves import (
     HIGHEST_HALF,
     MOST,
@@ -38,7 +38,6 @@ from hwsim.array.vector.systolic_registers import (
     Forms,
     Rule,
     event,
-    fixed,
     some,
 )
 from hwsim.array.vector.systolic_spans import since

@@ -27,6 +27,7 @@ from hwsim.array.vector.emission import (
     Array,
     Emitter,
     Slot,
+    fixed,
 )
 from hwsim.array.vector.systolic_registers import (
     CHANGED,
@@ -42,10 +43,10 @@ from hwsim.array.vector.systolic_registers import (
     TRANSIENT,
     WAVES,
     ZERO,
+    Fold,
     Rule,
     Span,
     event,
-    fixed,
     put,
     reduced,
 )
@@ -159,22 +160,8 @@ class Waves:
             self.found.store(slot(), register, field)
 
 
-@dataclass
-class Tile:
-    """One fold: elements of the stream, and weights, two rows to a pair.
-
-    ``x`` : int32 ndarray of shape (waves / 2, rows + 1), two waves to a pair; ``w`` : int32 ndarray
-    of shape (pairs, columns).
-    """
-
-    e: Emitter
-    x: Array
-    w: Array
-    pairs: Any
-    wave: Any  # the first of those at work
-
-    def __post_init__(self) -> None:
-        self.w = fixed(self.w, WORDS)
+class Tile(Fold):
+    """One fold in 32-bit lanes."""
 
     def rows(self) -> Iterator[tuple[Any, list[Any]]]:
         """The code of two rows, in a loop over all pairs: row, and what its PEs multiply."""
