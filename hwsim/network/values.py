@@ -4,7 +4,8 @@ Every node takes the quickest of these ways to the same bits:
 
 - ``bytes``: a layer that cannot overflow, by its weights (`values_exact`);
 - ``once``: a layer whose exact sum is stored once, or as if it were (`values_exact`);
-- ``saturating``: a layer whose registers saturate at each addition (`values_saturating`);
+- ``saturating``: a layer whose registers saturate at each addition (`values_saturating`), or by the
+  codes that came do not (`values_proven`);
 - ``table``: an operator of byte codes that goes element by element, by all its results;
 - ``stepwise``, ``operator``: whatever else, as `network.run` does it.
 """

@@ -33,6 +33,7 @@ from hwsim.mapping.prepare import PreparedLayer
 from hwsim.network.graph import Tensor
 from hwsim.network.values_codes import padded
 from hwsim.network.values_geometry import Geometry
+from hwsim.network.values_pieces import Span
 
 
 def chain_holds(bounds: Bounds, datapath: Datapath) -> bool:
@@ -67,7 +68,7 @@ def stored_once(bounds: Bounds, datapath: Datapath) -> bool:
 
 
 class ExactSums:
-    """`hwsim.network.values_layer.Sums` in whatever order is quickest; stored once, or as they are.
+    """`hwsim.network.values_pieces.Sums` in whatever order is quickest; stored once or as they are.
 
     ``once``: the register that stores them at the end, or None where it holds all of them.
     """
@@ -102,7 +103,7 @@ class ExactSums:
         inside = geometry.inside(images, len(codes))
         np.bitwise_xor(geometry.rows_of(codes), np.uint8(self.offset), out=inside)
 
-    def add(self, images: NDArray[Any], places: Ints, out: NDArray[np.int32]) -> None:
+    def add(self, images: NDArray[Any], places: Ints, out: NDArray[np.int32]) -> list[Span]:
         """Sums of whole tiles."""
         if self.by_channel:
             exact_taps(images, places, self.taps, self.weight, self.start[0], out[:, 0])
@@ -113,6 +114,7 @@ class ExactSums:
             store_once(
                 out.reshape(-1), register.lo, register.hi, register.overflow, register.wrap_bits
             )
+        return []
 
 
 def exact_sums_of(
@@ -125,7 +127,7 @@ def exact_sums_of(
         return None
     if datapath.drop_bits or (lost is not None and lost.any()):
         return None
-    if layer.dilation[1] != 1:  # taps of one row lie side by side
+    if not geometry.in_rows:
         return None
     weight = plain_weight(layer)
     bias = prepared.gemm.bias

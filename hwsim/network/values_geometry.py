@@ -93,6 +93,11 @@ class Geometry:
         return np.ascontiguousarray(codes.transpose(order)).ravel()
 
     @property
+    def in_rows(self) -> bool:
+        """Whether the taps of one row lie side by side."""
+        return self.kernel[1] == 1 or int(self.taps[1] - self.taps[0]) == self.image[2]
+
+    @property
     def first(self) -> int:
         """Element of an image that its first code is."""
         (top, _), (left, _) = self.border

@@ -1,110 +1,64 @@
-"""A layer without its ledger, codes to codes: sums piece by piece, requantized while they are near.
+"""A layer without its ledger, codes to codes.
 
 Images are laid out with their borders once, and taps are read where they lie; how sums are added
-is `values_exact` and `values_saturating`.
+is `values_exact`, `values_saturating` and `values_proven`.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import partial
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hwsim.array.gemm import Ints
 from hwsim.array.requantizer import Requantizer
 from hwsim.array.requantizer_kernel import TABLE_SCHEMES
 from hwsim.array.threads import side_by_side
 from hwsim.mapping.layer import MacLayer
 from hwsim.mapping.prepare import PreparedLayer
 from hwsim.network.graph import Tensor
-from hwsim.network.values_codes import Codes
 from hwsim.network.values_exact import exact_sums_of
 from hwsim.network.values_geometry import Geometry
+from hwsim.network.values_pieces import Pieces, Span, joined
+from hwsim.network.values_proven import ProvenSums, proven_sums_of
 from hwsim.network.values_saturating import saturating_sums_of
 from hwsim.network.values_work import PARTS, Worker
 
-SLACK = 64  # elements that the last tap's read may reach past an image
 OUTPUTS_AT_ONCE = 8192  # pixels of all images that are laid out together
 BYTE_CODES = 8
-SUMS_AT_ONCE = 1 << 17  # that are kept between adding and requantizing
-
-Images = NDArray[Any]
-
-
-class Sums(Protocol):
-    """How one layer's sums are added.
-
-    Attributes
-    ----------
-    shape : (blocks, lanes)
-        Of the channels of one output.
-    tile : int
-        Outputs that are added together.
-    border : int
-        What the images hold around the codes.
-    kind : type
-        Of the images' elements.
-    macs : int
-        Of one output pixel, all channels.
-    """
-
-    shape: tuple[int, int]
-    tile: int
-    border: int
-    kind: type[np.generic]
-    macs: int
-
-    def place(self, codes: NDArray[Any], geometry: Geometry, images: Images) -> None:
-        """Lay codes (S, *shape) of bytes into images whose borders stand."""
-        ...
-
-    def add(self, images: Images, places: Ints, out: NDArray[np.int32]) -> None:
-        """The sums of whole tiles of places: ``out``, int32 of shape (places, *shape)."""
-        ...
-
-
-@dataclass
-class Room:
-    """One worker's arrays, kept from call to call, since new memory is slow."""
-
-    images: Images
-    sums: NDArray[np.int32]
 
 
 class QuickLayer:
     """Codes to codes of one layer: arrays of int8 or uint8, (S, *shape) to (S, *shape).
 
-    Each worker has a room of its own: one call at a time.
+    Each worker has memory of its own: one call at a time. ``proof`` : what is tried first, where
+    it has helped so far; ``way`` does the rest.
     """
 
     def __init__(
-        self, geometry: Geometry, sums: Sums, output: Tensor, requantizer: Requantizer
+        self, way: Pieces[Any], output: Tensor, proof: Pieces[ProvenSums] | None = None
     ) -> None:
-        self.geometry, self.sums, self.output = geometry, sums, output
-        pixels, lanes = geometry.places.size, sums.shape[0] * sums.shape[1]
-        self.codes = Codes(requantizer, lanes)
-        self.at_once = max(1, OUTPUTS_AT_ONCE // max(pixels, 1))
-        self.piece = max(SUMS_AT_ONCE // lanes // sums.tile, 1) * sums.tile
-        self._rooms: dict[int, Room] = {}
-        self._places: dict[int, Ints] = {}
+        self.way, self.proof, self.output = way, proof, output
+        self.pixels = way.geometry.places.size
+        self.at_once = max(1, OUTPUTS_AT_ONCE // max(self.pixels, 1))
 
     @property
     def macs(self) -> int:
         """Of one image."""
-        return self.sums.macs * self.geometry.places.size
+        return int(self.way.sums.macs * self.pixels)
 
     def __call__(self, codes: NDArray[Any], worker: Worker) -> NDArray[Any]:
         """Every image, as many at once as keep their sums near."""
-        pixels = self.geometry.places.size
-        out = np.empty((len(codes), pixels, self.codes.channels), self.output_type)
+        out = np.empty((len(codes), self.pixels, self.way.codes.channels), self.output_type)
         for first in range(0, len(codes), self.at_once):
             some = codes[first : first + self.at_once]
-            images = self._room(worker.number, len(some)).images
-            self.sums.place(some, self.geometry, images)
-            self._share(images, out[first : first + self.at_once], worker)
+            found = out[first : first + self.at_once].reshape(-1, out.shape[2])
+            left = [(0, len(found))]
+            if self.proof is not None and self.proof.sums.hopeful:
+                left = self._share(self.proof, some, left, found, worker)
+            if left:
+                self._share(self.way, some, left, found, worker)
         return out.reshape(len(codes), *self.output.shape)
 
     @property
@@ -113,39 +67,32 @@ class QuickLayer:
         assert self.output.format is not None
         return np.int8 if self.output.format.signed else np.uint8
 
-    def _room(self, number: int, images: int) -> Room:
-        """A worker's, for so many images."""
-        room, size = self._rooms.get(number), images * self.geometry.size + SLACK
-        if room is None or room.images.size < size:
-            laid = np.full(size, self.sums.border, self.sums.kind)
-            sums = np.empty((self.piece, *self.sums.shape), np.int32)
-            room = self._rooms[number] = Room(laid, sums if room is None else room.sums)
-        return room
-
-    def _share(self, images: Images, out: NDArray[Any], worker: Worker) -> None:
-        """All outputs, in parts of whole tiles."""
-        flat = out.reshape(-1, out.shape[-1])
-        tile, count = self.sums.tile, len(out)
-        if count not in self._places:
-            self._places[count] = self.geometry.places_of(count, tile)
-        places, hands = self._places[count], worker.hands(self.sums.macs * len(flat))
+    def _share(
+        self,
+        way: Pieces[Any],
+        codes: NDArray[Any],
+        spans: list[Span],
+        out: NDArray[Any],
+        worker: Worker,
+    ) -> list[Span]:
+        """The outputs of some spans, shared out in parts of whole tiles; spans that are left."""
+        images, places = way.lay(codes, worker.number), way.places(len(codes))
+        outputs, tile = sum(stop - start for start, stop in spans), way.sums.tile
+        hands = worker.hands(way.sums.macs * outputs)
         parts = 1 if hands == 1 else hands * PARTS
-        part = -(-len(places) // tile // parts) * tile
+        part = max(-(-outputs // tile // parts), 1) * tile
+        left: list[Span] = []
 
-        def make(begin: int, number: int) -> None:
-            sums = self._room(worker.number + number, 0).sums
-            self._make(images, places[begin:][:part], flat[begin:][:part], sums)
+        def make(begin: int, end: int, number: int) -> None:
+            left.extend(way.make(images, places, (begin, end), out, worker.number + number))
 
-        side_by_side([partial(make, begin) for begin in range(0, len(places), part)], hands)
-
-    def _make(
-        self, images: Images, places: Ints, out: NDArray[Any], sums: NDArray[np.int32]
-    ) -> None:
-        """One part, piece by piece."""
-        for begin in range(0, len(places), self.piece):
-            some, found = places[begin:][: self.piece], out[begin:][: self.piece]
-            self.sums.add(images, some, sums[: len(some)])
-            self.codes.make(sums[: len(found)], found)
+        tasks = [
+            partial(make, begin, min(begin + part, stop))
+            for start, stop in spans
+            for begin in range(start, stop, part)
+        ]
+        side_by_side(tasks, hands)
+        return joined(left)
 
 
 def quick_layer(
@@ -155,19 +102,24 @@ def quick_layer(
     the same bits, or built.
 
     ``bytes``: no register can overflow. ``once``: an exact sum, stored once at the end.
-    ``saturating``: registers saturate at each addition.
+    ``saturating``: registers saturate at each addition, or the codes prove that they do not.
     """
     if not simple(layer, source, output) or not plain(prepared.requantizer):
         return None
     assert layer.weight is not None
     kernel = layer.weight.shape[1:3] if layer.weight.ndim > 2 else (1, 1)
     geometry = Geometry.of(layer, source, kernel)
+    requantizer = prepared.requantizer
     exact = exact_sums_of(layer, prepared, source, geometry)
-    sums: Sums | None = exact or saturating_sums_of(prepared, source, geometry)
+    if exact is not None:
+        way = "bytes" if exact.once is None else "once"
+        return way, QuickLayer(Pieces(geometry, exact, requantizer), output)
+    sums = saturating_sums_of(prepared, source, geometry)
     if sums is None:
         return None
-    way = "saturating" if exact is None else "bytes" if exact.once is None else "once"
-    return way, QuickLayer(geometry, sums, output, prepared.requantizer)
+    proven = proven_sums_of(prepared, source, geometry, sums)
+    proof = None if proven is None else Pieces(geometry, proven, requantizer)
+    return "saturating", QuickLayer(Pieces(geometry, sums, requantizer), output, proof)
 
 
 def simple(layer: MacLayer, source: Tensor, output: Tensor) -> bool:

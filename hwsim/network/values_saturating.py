@@ -35,6 +35,7 @@ from hwsim.mapping.prepare import PreparedLayer
 from hwsim.network.graph import Tensor
 from hwsim.network.values_codes import padded
 from hwsim.network.values_geometry import Geometry
+from hwsim.network.values_pieces import Span
 
 Ends = tuple[int, int]
 SATURATING = {int(Overflow.SATURATE), int(Overflow.SATURATE_SYMMETRIC)}
@@ -116,7 +117,7 @@ ANY_PRODUCT = Chain((-(1 << WORD - 2), 1 << WORD - 2))
 
 
 class SaturatingSums:
-    """`hwsim.network.values_layer.Sums` in the array's order."""
+    """`hwsim.network.values_pieces.Sums` in the array's order."""
 
     kind: type[np.generic] = np.int16
 
@@ -149,9 +150,9 @@ class SaturatingSums:
             self.weight = np.ascontiguousarray(w, np.int32)
         else:
             self.weight = lay_steps(w << self.form.weight_shift, lanes, self.form.halves)
-        first, late = (_addend(b, channels) for b in (datapath.preload, datapath.last))
-        self.start = padded(np.clip(first, *ends), lanes).reshape(-1, lanes).astype(np.int32)
-        self.late = padded(late, lanes).reshape(-1, lanes).astype(np.int32)
+        self.first, self.last = (_addend(b, channels) for b in (datapath.preload, datapath.last))
+        self.start = padded(np.clip(self.first, *ends), lanes).reshape(-1, lanes).astype(np.int32)
+        self.late = padded(self.last, lanes).reshape(-1, lanes).astype(np.int32)
         self.shape = (len(self.start), lanes)
         self.top_bit = np.uint8(128 if source.format.signed else 0)
         self.zero = int(self.top_bit) + zero_of(prepared)
@@ -164,7 +165,7 @@ class SaturatingSums:
         where = (geometry.first, geometry.size, geometry.row)
         lay_codes(geometry.rows_of(codes), *operand, images, *where)
 
-    def add(self, images: NDArray[Any], places: Ints, out: NDArray[np.int32]) -> None:
+    def add(self, images: NDArray[Any], places: Ints, out: NDArray[np.int32]) -> list[Span]:
         """Sums of whole tiles."""
         given, chain = (images, places, self.taps, self.weight), self.chain or ANY_PRODUCT
         if self.by_channel:
@@ -176,6 +177,7 @@ class SaturatingSums:
         else:
             add = folded_sums(self.form.form, self.form.vectors)
             add(*given, self.start, self.late, self.register, chain.link, chain.fold, out)
+        return []
 
 
 def zero_of(prepared: PreparedLayer) -> int:

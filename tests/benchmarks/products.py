@@ -5,15 +5,20 @@ import ctypes
 import numpy as np
 from numba import njit
 
+from hwsim.arith.formats import IntFormat
 from hwsim.array import fast
 from hwsim.array.dataflow import Schedule
 from hwsim.array.exact_sums import TILES, exact_sums, lanes_of, lay_blocks
 from hwsim.array.fast_layout import lane_layout
 from hwsim.array.fast_run import LaneRun
 from hwsim.array.gemm import Datapath, Register
-from hwsim.array.saturating_sums import lay_steps, saturating_sums
 from hwsim.array.specification import ArraySpec
-from hwsim.network.values_saturating import form_of
+from hwsim.importers import hardware
+from hwsim.mapping.layer import MacLayer
+from hwsim.network.graph import Graph, Node, Tensor
+from hwsim.network.layers import prepare_without_input
+from hwsim.network.values_layer import quick_layer
+from hwsim.network.values_pieces import joined
 
 BITS = 20
 LO, HI = -(1 << BITS - 1), (1 << BITS - 1) - 1
@@ -80,30 +85,60 @@ class ExactProduct:
 
 
 class SaturatingProduct:
-    """The same product in one register that saturates at each addition, codes not yet made."""
+    """The same product in one register that saturates at each addition, codes laid out before.
 
-    def __init__(self, product, bits):
+    ``proof``: what the codes prove is added in any order, as layers of networks do it.
+    """
+
+    def __init__(self, product, bits, *, proof=True):
         self.a, self.w = product.operands()
-        m, k, n = product.m, product.k, product.n
-        w, lo, hi = self.w.astype(np.int64), -(1 << bits - 1), (1 << bits - 1) - 1
-        form = form_of((0, 255), w, (lo, hi), n)
-        self.w_laid = lay_steps(w << form.weight_shift, form.lanes, form.halves)
-        self.register = (lo, hi, form.weight_shift + form.code_shift)
-        self.places = np.minimum(np.arange(-(-m // form.tile) * form.tile), m - 1) * k
-        self.taps = np.arange(k)
-        self.nothing = np.zeros((len(self.w_laid), form.lanes), np.int32)
-        self.out = np.empty((len(self.places), *self.nothing.shape), np.int32)
-        codes = self.a.astype(np.int16).ravel() << form.code_shift
-        self.codes = np.append(codes, np.zeros(4, np.int16))
-        self.add = saturating_sums(form.form, form.vectors)
-        self.shape = m, n
+        graph = one_layer(product, self.w)
+        machine = hardware.load("edge_os_16x16", [f"accumulator.bits={bits}"])
+        prepared = prepare_without_input(graph, graph.nodes[0], machine)
+        source, output = graph.tensors["x"], graph.tensors["y"]
+        _, layer = quick_layer(graph.nodes[0].layer, prepared, source, output)
+        self.way, self.proof = layer.way, layer.proof if proof else None
+        both = [way for way in (self.way, self.proof) if way is not None]
+        self.images = [way.lay(self.a[None], 0) for way in both]
+        self.places = [way.places(1) for way in both]
+        self.out = [
+            np.empty((len(places), *way.sums.shape), np.int32)
+            for way, places in zip(both, self.places, strict=True)
+        ]
+        self.shape, self.register = (product.m, product.n), prepared.datapath.accumulator
 
     def __call__(self):
-        self.add(
-            self.codes, self.places, self.taps, self.w_laid, self.nothing, self.nothing,
-            self.register, self.out,
-        )  # fmt: skip
-        return self.out.reshape(len(self.places), -1)[: self.shape[0], : self.shape[1]]
+        left = [(0, len(self.places[0]))]
+        if self.proof is not None and self.proof.sums.hopeful:
+            left = joined(self.proof.sums.add(self.images[1], self.places[1], self.out[1]))
+        for start, stop in left:
+            some = slice(start, stop)
+            self.way.sums.add(self.images[0], self.places[0][some], self.out[0][some])
+        return left
+
+    def sums(self):
+        """Of every output."""
+        (m, n), left = self.shape, self()
+        whole = [out.reshape(len(out), -1)[:m, :n] for out in self.out]
+        found = whole[-1].copy()
+        for start, stop in left:
+            found[start:stop] = whole[0][start:stop]
+        return found
+
+
+def one_layer(product, w):
+    """A graph of a linear layer: every pixel a row."""
+    m, k, n = product.m, product.k, product.n
+    layer = MacLayer(
+        "fully_connected", w.T.astype(np.int32), IntFormat(8), np.full(n, 1e-3),
+        np.zeros(n, np.int64),
+    )  # fmt: skip
+    tensors = {
+        "x": Tensor("x", (m, k), IntFormat(8, signed=False), 0.02),
+        "y": Tensor("y", (m, n), IntFormat(8), 2e-2),
+    }
+    node = Node("layer", "fully_connected", ("x",), "y", layer)
+    return Graph("product", tensors, (node,), ("x",), ("y",))
 
 
 @njit

@@ -57,40 +57,52 @@ def test_exact_product(table, in_turn, c_kernels, benchmark):
     benchmark.pedantic(ours, rounds=5)
 
 
-@pytest.mark.parametrize("bits", [12, 16, 17, 20])
-def test_saturating_product_beside_the_exact_one(bits, table, in_turn, benchmark):
+@pytest.mark.parametrize(
+    ("bits", "proof"), [(12, True), (16, True), (17, True), (20, False), (20, True), (24, True)]
+)
+def test_saturating_product_beside_the_exact_one(bits, proof, table, in_turn, benchmark):
     product = Product()
-    ours, exact_sum = SaturatingProduct(product, bits), ExactProduct(product)
+    ours, exact_sum = SaturatingProduct(product, bits, proof=proof), ExactProduct(product)
     seconds = in_turn(ours, exact_sum)
-    lo, hi, _ = ours.register
+    lo, hi = ours.register.lo, ours.register.hi
     acc = np.zeros((product.m, product.n), np.int32)
     for k in range(product.k):
         acc = np.clip(
             acc + ours.a[:, k, None].astype(np.int32) * ours.w[k].astype(np.int32), lo, hi
         )
-    assert (ours() == acc).all()
-    name = f"saturating sums, {bits} bits"
+    assert (ours.sums() == acc).all()
+    name = f"saturating sums, {bits} bits{'' if proof else ', step by step'}"
     ratio = table.add(product.name, name, "exact sums (hwsim)", seconds, goal=0.2)
     benchmark.pedantic(ours, rounds=3)
     assert ratio > 0.06 * SHARE
 
 
 @pytest.mark.torch
-@pytest.mark.parametrize(("kind", "goal"), [("int32", None), ("int64", 90)])
-def test_saturating_product_beside_torch(kind, goal, table, in_turn, torch_alone, benchmark):
+@pytest.mark.parametrize(
+    ("bits", "kind", "goal"),
+    [
+        (12, "int64", 90),
+        (16, "int64", 90),
+        (17, "int64", 90),
+        (20, "int64", 90),
+        (20, "int32", None),
+    ],
+)
+def test_saturating_product_beside_torch(bits, kind, goal, table, in_turn, torch_alone, benchmark):
     product = Product()
-    ours = SaturatingProduct(product, BITS)
+    ours = SaturatingProduct(product, bits)
+    lo, hi = ours.register.lo, ours.register.hi
     a, w = (torch_alone.from_numpy(x.astype(kind)) for x in product.operands())
 
     def loop():
         acc = torch_alone.zeros((product.m, product.n), dtype=a.dtype)
         for k in range(product.k):
-            acc = (acc + a[:, k, None] * w[k]).clamp(LO, HI)
+            acc = (acc + a[:, k, None] * w[k]).clamp(lo, hi)
         return acc
 
     seconds = in_turn(ours, loop, rounds=3)
-    assert (ours() == loop().numpy()).all()
-    name = f"saturating sums, {BITS} bits"
+    assert (ours.sums() == loop().numpy()).all()
+    name = f"saturating sums, {bits} bits"
     ratio = table.add(product.name, name, f"torch loop, {kind}", seconds, goal=goal)
     benchmark.pedantic(ours, rounds=3)
     assert ratio > 8 * SHARE
