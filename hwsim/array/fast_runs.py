@@ -25,7 +25,8 @@ from hwsim._jit import kernel, overload
 from hwsim.array.gemm import Datapath, Ints
 from hwsim.array.vector import runs as vector
 
-QUAD = 4  # steps whose activations are the bytes of one word
+QUAD_BITS = 2
+QUAD = 1 << QUAD_BITS  # steps whose activations are the bytes of one word
 UP, DOWN = range(2)  # of a pair
 BYTE, LEAST_WEIGHT, LARGEST_WEIGHT = 255, -128, 127
 
@@ -74,26 +75,30 @@ def room(shape: tuple[int, int, int], pairs: int) -> Runs:
 
 @kernel
 def lay_runs(w, fold, at, words, first):  # type: ignore[no-untyped-def]
-    """Weights (G, K, N) to `Runs`; the number of pairs."""
+    """Weights (G, K, N) to `Runs` with room for them, all zero; the number of pairs.
+
+    Places for ups and downs alternate, ``place = 2 * pair + side``: a weight of the other sign goes
+    to the next one, of the same sign in another quad to the one behind that.
+    """
     groups, steps, channels = w.shape
-    pairs = 0
+    quads, weights = at.reshape(-1), words.reshape(-1)
+    place = np.int64(-1)
     for g in range(groups):
         for n in range(first.shape[1]):
             for f in range(first.shape[2] - 1):
-                first[g, n, f] = pairs
-                side, quad = DOWN, -1  # a fold begins with a pair of its own
+                place |= 1  # a fold begins with a pair of its own, behind a down
+                first[g, n, f] = (place + 1) >> 1
+                side, quad = np.int64(DOWN), np.int64(-1)
                 for k in range(f * fold, min((f + 1) * fold, steps) * (n < channels)):
                     weight = w[g, k, n]
-                    if weight == 0:
-                        continue
-                    own = (weight < 0) * 1
-                    new = (own != side) | (k // QUAD != quad)
-                    pairs += new & (own <= side)
-                    side, quad = own, k // QUAD
-                    at[pairs - 1, own] = quad
-                    words[pairs - 1, own, k % QUAD] = weight
-            first[g, n, -1] = pairs
-    return pairs
+                    if weight != 0:
+                        own, now = np.int64(weight < 0), np.int64(k >> QUAD_BITS)
+                        place += np.int64(own != side) + 2 * np.int64((own == side) & (now != quad))
+                        side, quad = own, now
+                        quads[np.uint64(place)] = now
+                        weights[np.uint64((place << QUAD_BITS) + (k & QUAD - 1))] = weight
+            first[g, n, -1] = (place + 2) >> 1
+    return (place + 2) >> 1
 
 
 def fits(datapath: Datapath) -> bool:
