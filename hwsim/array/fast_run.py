@@ -19,6 +19,7 @@ from hwsim.array import replay, stepwise
 from hwsim.array.dataflow import Schedule
 from hwsim.array.fast_lanes import ACC, LINK, Found, Lanes, Scratch
 from hwsim.array.fast_layout import Layout
+from hwsim.array.fast_planes import in_planes, plane_sums
 from hwsim.array.fast_source import Source
 from hwsim.array.fast_steps import HI, LO
 from hwsim.array.fast_tally import FAR, Tally, added, empty_tally
@@ -82,6 +83,7 @@ class LaneRun:
     def __init__(self, layout: Layout, datapath: Datapath, source: Source | None = None) -> None:
         self.layout = layout
         self.lanes, self.weights = layout.lanes(datapath, source), Weights(layout, datapath)
+        self.planes = in_planes(layout, datapath, self.lanes.pixel)
         self.workers: list[Worker] = []
 
     def arrays(self) -> Iterator[NDArray[Any]]:
@@ -134,6 +136,8 @@ class LaneRun:
         while len(self.workers) < max(min(many, len(parts)), 1):
             self.workers.append(self._worker())
         hits = np.zeros((2, outputs if list_events else 0), np.uint8)
+        if self._stays_in_planes(lanes, exact):
+            return Happened(np.full(2, outputs), hits, False)
         begun = [start for start, _ in parts]
         if len(parts) == 1:  # the usual way of a small layer: nothing else is needed
             begun = [range_tiles(lanes, self.workers[0].scratch, 0, blocks, exact)]
@@ -156,6 +160,16 @@ class LaneRun:
             settle(lanes, stepped, self.layout.width, exact, out)
         first = np.min([np.full(2, outputs), *(f.first for f in found)], axis=0)
         return Happened(first, hits, any_stepped)
+
+    def _stays_in_planes(self, lanes: Lanes, exact: Ints) -> bool:
+        """Whether a depthwise layer ran, and no sum left its register."""
+        if self.planes is None:
+            return False
+        left = plane_sums(
+            lanes.codes, lanes.strides, lanes.pixel, lanes.step, self.planes, lanes.registers,
+            lanes.chained, self.workers[0].scratch.limits, lanes.samples, exact,
+        )  # fmt: skip
+        return not left
 
     def tallies(self) -> tuple[Tally, Tally]:
         """Counters of chain and accumulator since the beginning, of all threads together."""

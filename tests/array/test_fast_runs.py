@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from oracles.executions import assert_same
 from oracles.small_layers import plain, register, schedule_of
 
 from hwsim.arith.overflow import Overflow
@@ -32,21 +33,6 @@ def layer(seed, pixels, k, n, fold, samples=1, groups=1, bits=20, chain=None):
     bias = {("preload", "last")[seed % 2]: rng.integers(-3000, 3000, (groups, n))}
     schedule = schedule_of(dataflow, fold or 16, 16, groups, pixels, k, n)
     return replace(datapath, **bias), schedule
-
-
-def assert_same(found, wanted):
-    """Two executions of one layer."""
-    assert (found.accumulator == wanted.accumulator).all()
-    assert (found.exact == wanted.exact).all()
-    for one, other in (
-        (found.accumulator_ledger, wanted.accumulator_ledger),
-        (found.chain, wanted.chain),
-    ):
-        assert (one is None) == (other is None)
-        for name in vars(one) if one is not None else ():
-            assert np.array_equal(getattr(one, name), getattr(other, name)), name
-    for name, column in found.events.columns.items():
-        assert np.array_equal(column, wanted.events.columns[name]), name
 
 
 @pytest.mark.parametrize("seed", range(6))
