@@ -35,6 +35,7 @@ from hwsim.mapping.prepare import PreparedLayer
 from hwsim.network.graph import Tensor
 from hwsim.network.values_codes import padded
 from hwsim.network.values_geometry import Geometry
+from hwsim.network.values_paired import PairedSums, is_quicker, paired_sums_of
 
 Ends = tuple[int, int]
 SATURATING = {int(Overflow.SATURATE), int(Overflow.SATURATE_SYMMETRIC)}
@@ -150,6 +151,7 @@ class SaturatingSums:
         else:
             self.weight = lay_steps(w << self.form.weight_shift, lanes, self.form.halves)
         first, late = (_addend(b, channels) for b in (datapath.preload, datapath.last))
+        self.addends = (first, late)
         self.start = padded(np.clip(first, *ends), lanes).reshape(-1, lanes).astype(np.int32)
         self.late = padded(late, lanes).reshape(-1, lanes).astype(np.int32)
         self.shape = (len(self.start), lanes)
@@ -193,9 +195,9 @@ def _addend(bias: Ints | None, channels: int) -> Ints:
 
 def saturating_sums_of(
     prepared: PreparedLayer, source: Tensor, geometry: Geometry
-) -> SaturatingSums | None:
-    """The sums step by step, or None where a register can overflow by another rule, or operands
-    and registers are not built."""
+) -> SaturatingSums | PairedSums | None:
+    """The sums step by step, or in pairs of steps where that is the same and quicker; None where a
+    register can overflow by another rule, or operands and registers are not built."""
     datapath, bounds = prepared.datapath, prepared.bounds
     if datapath.check_final or datapath.drop_bits or datapath.row_sum is not None:
         return None
@@ -211,7 +213,15 @@ def saturating_sums_of(
         return None
     if _farthest(datapath.last) >= 1 << (WORD - 1):
         return None
-    return SaturatingSums(geometry, prepared, source, ends, chain)
+    sums = SaturatingSums(geometry, prepared, source, ends, chain)
+    if chain is not None:
+        return sums
+    given = (ends, sums.zero, sums.taps, sums.addends)
+    pairs = paired_sums_of(prepared, source, geometry, *given)
+    channels = len(sums.addends[0])
+    cost = sums.form.cost(channels)[0] * len(sums.taps)
+    quicker = pairs is not None and is_quicker(pairs, cost, geometry.places.size)
+    return pairs if quicker else sums
 
 
 def ends_of(registers: tuple[Register, ...], bound: Hull) -> Ends | None:
