@@ -1,6 +1,7 @@
 """Layers whose steps are added in pairs: the same codes as the network run, where it is proven."""
 
 from collections import Counter
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -98,10 +99,12 @@ def test_steps_are_paired_only_in_a_register_of_16_bits_and_weights_of_8():
     graph, _ = random_layer(7, step=1 << 4, least=True)
     assert sums_of(values_of(graph, machine_of(16), paired=True)) == [PairedSums]
     assert sums_of(values_of(graph, machine_of(17), paired=True)) == [SaturatingSums]
-    wide, _ = random_layer(7, step=1 << 4, least=True, weight_zero=True)
-    assert wide.nodes[0].layer.weight_zero_point.any()
     machine = machine_of(12)
-    assert sums_of(values_of(wide, machine, paired=True)) == [SaturatingSums]
+    node = graph.nodes[0]
+    for zero in (1, -1):  # weights of -129..126, and of -127..128
+        layer = replace(node.layer, weight_zero_point=np.full(len(node.layer.weight), zero))
+        wide = replace(graph, nodes=(replace(node, layer=layer),))
+        assert sums_of(values_of(wide, machine, paired=True)) == [SaturatingSums]
     depthwise, _ = random_layer(7, op="depthwise_conv_2d", step=1 << 4, least=True)
     assert sums_of(values_of(depthwise, machine, paired=True)) == [SaturatingSums]
 
