@@ -167,9 +167,7 @@ def pack_pairs(x, places, taps, begin, panel):  # type: ignore[no-untyped-def]
         if taps[k + 1] == taps[k] + 1:
             vector.pack_words(x, places, taps[k], panel, q, begin, lanes)
         else:
-            for i in range(lanes):
-                panel[q, i, 0] = x[places[begin + i] + taps[k]]
-                panel[q, i, 1] = x[places[begin + i] + taps[k + 1]]
+            vector.pack_bytes(x, places, taps[k], taps[k + 1], panel, q, begin, lanes)
         q += 1
 
 

@@ -24,7 +24,7 @@ from hwsim.network.values_geometry import Geometry
 Ends = tuple[int, int]
 HALF = 16  # bits of a lane
 BYTE, LEAST_WEIGHT, LARGEST_WEIGHT = 255, -128, 127
-ENTRY, PACKED, APART, WRITTEN = 2.0, 6.0, 60.0, 6.0  # costs of 32 outputs, in those of forms
+ENTRY, PACKED, APART, WRITTEN = 2.0, 6.0, 36.0, 6.0  # costs of 32 outputs, in those of forms
 
 
 class PairedSums:

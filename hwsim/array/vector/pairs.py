@@ -33,7 +33,8 @@ HAS_PAIRS = CHOSEN is not None
 WIDTH = LANES  # outputs of one vector
 WIDE, NARROW = (8, 2) if WORDS == 16 else (4, 2)  # vectors that run together
 MULTIPLY = "llvm.x86.avx512.pmaddubs.w.512" if WORDS == 16 else "llvm.x86.avx2.pmadd.ub.sw"
-BYTES = ir.VectorType(ir.IntType(8), 2 * LANES)
+BYTE = ir.IntType(8)
+BYTES = ir.VectorType(BYTE, 2 * LANES)
 SIDE = 16  # of the squares that are turned: outputs, and pairs or channels
 SQUARE_ROW, SUMS = ir.VectorType(HALF, SIDE), ir.VectorType(WORD, SIDE)
 
@@ -94,6 +95,21 @@ def pack_words(
     with e.loop(0, count) as lane:
         place = places.load(b.add(begin, lane), kind=INDEX)
         panel.store(_bytes_at(e, x, b.add(place, tap), HALF), pair, lane)
+
+
+@vector_kernel
+def pack_bytes(
+    e: Emitter, x: Array, places: Array, tap: Any, next_tap: Any, panel: Array, pair: Any,
+    begin: Any, count: Any,
+) -> None:  # fmt: skip
+    """One pair of ``count`` outputs, byte by byte."""
+    b = e.builder
+    with e.loop(0, count) as lane:
+        place = places.load(b.add(begin, lane), kind=INDEX)
+        low, high = (
+            b.zext(_bytes_at(e, x, b.add(place, at), BYTE), HALF) for at in (tap, next_tap)
+        )
+        panel.store(b.or_(low, b.shl(high, HALF(8))), pair, lane)
 
 
 @vector_kernel
