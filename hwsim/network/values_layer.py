@@ -1,7 +1,7 @@
 """A layer without its ledger, codes to codes.
 
 Images are laid out with their borders once, and taps are read where they lie; how sums are added
-is `values_exact`, `values_saturating` and `values_proven`.
+is `values_exact`, `values_saturating`, `values_paired` and `values_proven`.
 """
 
 from __future__ import annotations
@@ -20,9 +20,11 @@ from hwsim.mapping.prepare import PreparedLayer
 from hwsim.network.graph import Tensor
 from hwsim.network.values_exact import exact_sums_of
 from hwsim.network.values_geometry import Geometry
+from hwsim.network.values_paired import PairedSums, is_quicker, paired_sums_of
 from hwsim.network.values_pieces import Pieces, Span, joined
 from hwsim.network.values_proven import ProvenSums, proven_sums_of
-from hwsim.network.values_saturating import saturating_sums_of
+from hwsim.network.values_registers import Registers, registers_of
+from hwsim.network.values_saturating import SaturatingSums
 from hwsim.network.values_work import PARTS, Worker
 
 OUTPUTS_AT_ONCE = 8192  # pixels of all images that are laid out together
@@ -114,12 +116,24 @@ def quick_layer(
     if exact is not None:
         way = "bytes" if exact.once is None else "once"
         return way, QuickLayer(Pieces(geometry, exact, requantizer), output)
-    sums = saturating_sums_of(prepared, source, geometry)
-    if sums is None:
+    registers = registers_of(prepared)
+    if registers is None:
         return None
-    proven = proven_sums_of(prepared, source, geometry, sums)
+    given = prepared, source, geometry, registers
+    sums = saturating_sums_of(*given)
+    proven = proven_sums_of(*given, sums.tile)
     proof = None if proven is None else Pieces(geometry, proven, requantizer)
     return "saturating", QuickLayer(Pieces(geometry, sums, requantizer), output, proof)
+
+
+def saturating_sums_of(
+    prepared: PreparedLayer, source: Tensor, geometry: Geometry, registers: Registers
+) -> PairedSums | SaturatingSums:
+    """The sums step by step, or in pairs of steps where that is the same and quicker."""
+    sums = SaturatingSums(geometry, prepared, source, registers)
+    pairs = paired_sums_of(prepared, source, geometry, registers)
+    quicker = pairs is not None and is_quicker(pairs, sums.cost, geometry.places.size)
+    return pairs if pairs is not None and quicker else sums
 
 
 def simple(layer: MacLayer, source: Tensor, output: Tensor) -> bool:

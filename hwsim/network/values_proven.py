@@ -12,7 +12,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hwsim.arith.formats import IntFormat
-from hwsim.array.datapath import operand_ranges
 from hwsim.array.gemm import Ints
 from hwsim.array.proven_sums import Ends, proven_sums
 from hwsim.array.vector.exact import HAS_VNNI
@@ -22,7 +21,7 @@ from hwsim.network.values_codes import padded
 from hwsim.network.values_exact import ExactSums
 from hwsim.network.values_geometry import AXES, Geometry
 from hwsim.network.values_pieces import Span
-from hwsim.network.values_saturating import SaturatingSums, zero_of
+from hwsim.network.values_registers import Registers
 
 WEIGHT = IntFormat(8)
 REACH = 1 << 30  # of sums and their differences, in 32-bit lanes
@@ -37,12 +36,12 @@ class ProvenSums:
     Parameters
     ----------
     geometry : Geometry
-    w : int64 ndarray of shape (K, N)
-        Operands, in the array's order.
-    sums : SaturatingSums
-        The layer's own way: its ends, chain and bias.
-    prepared : PreparedLayer
+    weight : int64 ndarray of shape (N, ky, kx, ic)
+        Operands.
     source : Tensor
+    registers : Registers
+    tile : int
+        Outputs that the layer's own way adds together.
 
     Attributes
     ----------
@@ -57,23 +56,22 @@ class ProvenSums:
     def __init__(
         self,
         geometry: Geometry,
-        w: Ints,
-        sums: SaturatingSums,
-        prepared: PreparedLayer,
+        weight: Ints,
         source: Tensor,
+        registers: Registers,
+        tile: int,
     ) -> None:
-        weight = by_axes(w, geometry, list(prepared.machine.array.k_order))
-        first, last = sums.first, sums.last
-        lo, hi, _ = sums.register
-        self.all = self._exact(geometry, weight, first + last, prepared, source)
-        nothing = np.zeros_like(first)
-        self.positive = self._exact(geometry, np.maximum(weight, 0), nothing, prepared, source)
+        first, last, (lo, hi) = registers.first, registers.last, registers.ends
+        less = registers.zero - source.zero_point
+        positive, nothing = np.maximum(weight, 0), np.zeros_like(first)
+        self.all = exact_from(geometry, weight, first + last, less, source)
+        self.positive = exact_from(geometry, positive, nothing, less, source)
         self.shape, self.border, self.macs = self.all.shape, self.all.border, self.all.macs
-        self.tile = int(np.lcm(self.all.tile, sums.tile))
+        self.tile = int(np.lcm(self.all.tile, tile))
         self.each = max(PLACES // self.tile, 1) * self.tile
         up, down = hi - first, first - lo
-        if sums.chain is not None:
-            link_lo, link_hi = sums.chain.link
+        if registers.chain is not None:
+            link_lo, link_hi = registers.chain.link
             up, down = np.minimum(up, link_hi), np.minimum(down, -link_lo)
         self.ends = Ends(self._lanes(up), self._lanes(down - first - last), lo, hi)
         self.tried = self.held = 0
@@ -82,17 +80,6 @@ class ProvenSums:
         """By channel, in lanes."""
         lanes = padded(np.clip(values, 1 - REACH, REACH - 1), self.shape[1])
         return lanes.reshape(self.shape).astype(np.int32)
-
-    @staticmethod
-    def _exact(
-        geometry: Geometry, weight: Ints, start: Ints, prepared: PreparedLayer, source: Tensor
-    ) -> ExactSums:
-        """``start + sum (code - zero) * w``, where the PEs subtract ``zero`` from a code."""
-        less = zero_of(prepared) - source.zero_point
-        start = start - less * weight.sum(axis=(1, 2, 3))
-        exact = ExactSums(geometry, weight, start, source, None)
-        exact.start.reshape(-1)[len(weight) :] = 0  # lanes without a channel are always proven
-        return exact
 
     @property
     def hopeful(self) -> bool:
@@ -118,23 +105,32 @@ class ProvenSums:
         ]
 
 
+def exact_from(
+    geometry: Geometry, weight: Ints, start: Ints, less: int, source: Tensor
+) -> ExactSums:
+    """``start + sum (code - zero) * weight``, where ``zero`` is ``less`` more than the zero
+    point."""
+    start = start - less * weight.sum(axis=(1, 2, 3))
+    exact = ExactSums(geometry, weight, start, source, None)
+    exact.start.reshape(-1)[len(weight) :] = 0  # lanes without a channel are always proven
+    return exact
+
+
 def proven_sums_of(
-    prepared: PreparedLayer, source: Tensor, geometry: Geometry, sums: SaturatingSums
+    prepared: PreparedLayer, source: Tensor, geometry: Geometry, registers: Registers, tile: int
 ) -> ProvenSums | None:
-    """The proof of a layer whose own way is ``sums``; None where it does not hold in general, or is
-    not quicker."""
-    (least, _), _ = operand_ranges(prepared.gemm, prepared.machine)
+    """The proof of a layer, None where it does not hold in general, or is not quicker. ``tile`` :
+    of the layer's own way."""
+    (least, _), w = registers.operands, prepared.datapath.w[0].astype(np.int64)
     if not HAS_VNNI or geometry.by_channel or least < 0 or not geometry.in_rows:
         return None
-    w = prepared.datapath.w[0].astype(np.int64)
-    if len(w) < LEAST_STEPS:
+    if len(w) < LEAST_STEPS or not WEIGHT.lo <= w.min() <= w.max() <= WEIGHT.hi:
         return None
-    if w.size and not WEIGHT.lo <= w.min() <= w.max() <= WEIGHT.hi:
+    addends = np.abs(registers.first) + np.abs(registers.last)
+    if (np.abs(w).sum(axis=0) * 2 * 255 + addends).max() >= REACH:
         return None
-    addends = np.abs(sums.first) + np.abs(sums.last)
-    if (np.abs(w).sum(axis=0) * 2 * 255 + addends).max(initial=0) >= REACH:
-        return None
-    return ProvenSums(geometry, w, sums, prepared, source)
+    weight = by_axes(w, geometry, list(prepared.machine.array.k_order))
+    return ProvenSums(geometry, weight, source, registers, tile)
 
 
 def by_axes(w: Ints, geometry: Geometry, k_order: list[str]) -> Ints:

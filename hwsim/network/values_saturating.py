@@ -1,10 +1,7 @@
 """Sums of a layer whose registers saturate, step by step in the array's order.
 
-Without a chain each product is one store into the accumulator; with one, each fold of its chain. A
-register that cannot overflow takes part as one that saturates at its bound: clamping moves sums
-towards 0, so that no sum leaves the weight bound. What the machine adds is
-`hwsim.array.datapath`'s: weights in the order of k, the bias as it is stored, before the first
-product or after the last. A code becomes the operand that the PEs multiply where it is laid out.
+Without a chain each product is one store into the accumulator; with one, each fold of its chain
+(`values_registers`). A code becomes the operand that the PEs multiply where it is laid out.
 """
 
 from __future__ import annotations
@@ -15,12 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hwsim.arith.formats import IntFormat, signed_bits
-from hwsim.arith.overflow import Overflow
-from hwsim.array.bounds import Hull
-from hwsim.array.datapath import operand_ranges, recentre
-from hwsim.array.gemm import Ints, Register
-from hwsim.array.ledger import is_symmetric
+from hwsim.arith.formats import signed_bits
+from hwsim.array.gemm import Ints
 from hwsim.array.saturating_sums import (
     folded_sums,
     lay_codes,
@@ -36,10 +29,8 @@ from hwsim.network.graph import Tensor
 from hwsim.network.values_codes import padded
 from hwsim.network.values_geometry import Geometry
 from hwsim.network.values_pieces import Span
+from hwsim.network.values_registers import HALF, WORD, Chain, Registers
 
-Ends = tuple[int, int]
-SATURATING = {int(Overflow.SATURATE), int(Overflow.SATURATE_SYMMETRIC)}
-HALF, WORD = 16, 32  # bits of lanes
 PLAIN_LANES = 64
 COST = {LANE: 1.0, ENDS: 1.7, HALVES: 2.3}  # of a vector's addition, measured
 
@@ -105,14 +96,6 @@ def form_of(
     return min(forms, key=lambda form: form.cost(channels))
 
 
-@dataclass(frozen=True)
-class Chain:
-    """Folds of a chain, ``link`` its ends; without one a fold is one product, that always fits."""
-
-    link: Ends
-    fold: int = 1
-
-
 ANY_PRODUCT = Chain((-(1 << WORD - 2), 1 << WORD - 2))
 
 
@@ -122,24 +105,17 @@ class SaturatingSums:
     kind: type[np.generic] = np.int16
 
     def __init__(
-        self,
-        geometry: Geometry,
-        prepared: PreparedLayer,
-        source: Tensor,
-        ends: Ends,
-        chain: Chain | None,
+        self, geometry: Geometry, prepared: PreparedLayer, source: Tensor, registers: Registers
     ) -> None:
         assert source.format is not None
-        datapath = prepared.datapath
-        _, groups, _, steps, n = datapath.shape
+        _, groups, _, steps, n = prepared.datapath.shape
         channels, self.by_channel = groups * n, geometry.by_channel
-        w = datapath.w.astype(np.int64).transpose(1, 0, 2).reshape(steps, channels)
-        codes, _ = operand_ranges(prepared.gemm, prepared.machine)
-        adding = ends if chain is None else chain.link
-        self.chain = chain
+        w = prepared.datapath.w.astype(np.int64).transpose(1, 0, 2).reshape(steps, channels)
+        ends, self.chain = registers.ends, registers.chain
+        adding = ends if self.chain is None else self.chain.link
         self.form = Form(ENDS, 0)
         if not self.by_channel:
-            self.form = form_of(codes, w, adding, channels, halves=chain is None)
+            self.form = form_of(registers.operands, w, adding, channels, halves=self.chain is None)
         lanes = channels if self.by_channel else self.form.lanes
         shift = self.form.code_shift + self.form.weight_shift
         self.register = (*ends, shift)
@@ -150,12 +126,12 @@ class SaturatingSums:
             self.weight = np.ascontiguousarray(w, np.int32)
         else:
             self.weight = lay_steps(w << self.form.weight_shift, lanes, self.form.halves)
-        self.first, self.last = (_addend(b, channels) for b in (datapath.preload, datapath.last))
-        self.start = padded(np.clip(self.first, *ends), lanes).reshape(-1, lanes).astype(np.int32)
-        self.late = padded(self.last, lanes).reshape(-1, lanes).astype(np.int32)
+        start = padded(np.clip(registers.first, *ends), lanes)
+        self.start = start.reshape(-1, lanes).astype(np.int32)
+        self.late = padded(registers.last, lanes).reshape(-1, lanes).astype(np.int32)
         self.shape = (len(self.start), lanes)
         self.top_bit = np.uint8(128 if source.format.signed else 0)
-        self.zero = int(self.top_bit) + zero_of(prepared)
+        self.zero = int(self.top_bit) + registers.zero
         border = source.zero_point + int(self.top_bit) - self.zero
         self.border = border << self.form.code_shift
 
@@ -179,57 +155,7 @@ class SaturatingSums:
             add(*given, self.start, self.late, self.register, chain.link, chain.fold, out)
         return []
 
-
-def zero_of(prepared: PreparedLayer) -> int:
-    """What is subtracted from a code to give the operand that the PEs multiply."""
-    gemm, operands = prepared.gemm, prepared.machine.operands
-    if operands.zero_point == "subtract":
-        return gemm.a_zero_point
-    return -recentre(*gemm.a_range, operands.activation.format, "operands.activation")
-
-
-def _addend(bias: Ints | None, channels: int) -> Ints:
-    """A stored bias by channel; zeros where there is none."""
-    return np.zeros(channels, np.int64) if bias is None else bias.reshape(-1)
-
-
-def saturating_sums_of(
-    prepared: PreparedLayer, source: Tensor, geometry: Geometry
-) -> SaturatingSums | None:
-    """The sums step by step, or None where a register can overflow by another rule, or operands
-    and registers are not built."""
-    datapath, bounds = prepared.datapath, prepared.bounds
-    if datapath.check_final or datapath.drop_bits or datapath.row_sum is not None:
-        return None
-    ends = ends_of((datapath.accumulator,), bounds.accumulator_weight)
-    chain = None
-    if bounds.chain_weight is not None:
-        link = ends_of(datapath.chain, bounds.chain_weight)
-        chain = None if link is None else Chain(link, prepared.schedule.k_tile)
-    if ends is None or (chain is None and datapath.chain):
-        return None
-    code, weight = operand_ranges(prepared.gemm, prepared.machine)
-    if max(signed_bits(*code), signed_bits(*weight)) > HALF - 1:
-        return None
-    if _farthest(datapath.last) >= 1 << (WORD - 1):
-        return None
-    return SaturatingSums(geometry, prepared, source, ends, chain)
-
-
-def ends_of(registers: tuple[Register, ...], bound: Hull) -> Ends | None:
-    """Where sums are held: the ends of the one register that saturates, or a range around the bound
-    that all registers hold; None where neither is so, or a 32-bit lane is too narrow."""
-    lo, hi = bound.reach
-    if not all(r.lo <= lo <= hi <= r.hi and -r.hi <= lo for r in registers):
-        if len(registers) > 1 or registers[0].overflow not in SATURATING:
-            return None
-        register = registers[0]
-        ends = ((-register.hi if is_symmetric(register) else register.lo), register.hi)
-    else:
-        around = IntFormat(signed_bits(lo, hi))
-        ends = (around.lo, around.hi)
-    return ends if ends[1] < 1 << (WORD - 2) else None
-
-
-def _farthest(values: Ints | None) -> int:
-    return 0 if values is None else int(np.abs(values).max(initial=0))
+    @property
+    def cost(self) -> float:
+        """Of one output."""
+        return self.form.cost(self.start.size)[0] * len(self.taps)

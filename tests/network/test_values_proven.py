@@ -214,7 +214,8 @@ def test_some_parts_may_be_proven_and_others_not(monkeypatch):
         values = Values(graph, machine)
         assert (values(codes) == expected).all()
         (proof,) = proofs_of(values)
-        assert 0 < proof.held < proof.tried
+        assert proof.held < proof.tried
+        assert proof.held > 0 or number != "1"  # several threads may meet bright images first
 
 
 def test_operands_that_may_be_negative_are_not_tried():

@@ -28,8 +28,9 @@ from hwsim.network.values_saturating import form_of
 K_ORDERS = (["ky", "kx", "ic"], ["ic", "ky", "kx"], ["kx", "ic", "ky"])
 
 
-def random_layer(seed, *, op="conv_2d", signed=True, weight_zero=False, step=1):
-    """A layer as it may come, on an image of a few pixels; a code is worth ``step`` of its sum."""
+def random_layer(seed, *, op="conv_2d", signed=True, weight_zero=False, step=1, least=False):
+    """A layer as it may come, on an image of a few pixels; a code is worth ``step`` of its sum;
+    ``least``: the zero point is the least code, so that no operand is negative."""
     rng = np.random.default_rng(seed)
     depth, outputs = int(rng.integers(1, 40)), int(rng.integers(1, 70))
     kernel = rng.integers(1, 4, 2)
@@ -52,7 +53,8 @@ def random_layer(seed, *, op="conv_2d", signed=True, weight_zero=False, step=1):
         groups=depth if op == "depthwise_conv_2d" else 1,
     )  # fmt: skip
     form = IntFormat(8, signed)
-    source = Tensor("x", shape, form, 0.02, int(rng.integers(form.lo, form.hi + 1)))
+    zero_point = int(rng.integers(form.lo, form.hi + 1))
+    source = Tensor("x", shape, form, 0.02, form.lo if least else zero_point)
     out = Tensor("y", output_shape(layer, shape), IntFormat(8), 2e-5 * step, 3)
     node = Node("layer", op, ("x",), "y", layer)
     graph = Graph("one", {"x": source, "y": out}, (node,), ("x",), ("y",))

@@ -39,25 +39,22 @@ def turn_block(
         pointer = b.bitcast(b.gep(codes.data, [place]), ROW.as_pointer())
         rows.append(b.xor(b.load(pointer, align=1), top))
     added = e.splat(b.trunc(offset, WORD), WORDS)
-    for pair, bytes_of_two in enumerate(_turned(e, rows)):
+    for pair, bytes_of_two in enumerate(turned(e, rows)):
         found = b.add(b.sext(bytes_of_two, WORDS), added)
         for half in range(2):
             place = b.add(to, b.mul(plane, INDEX(2 * pair + half)))
             words.store(e.shuffle(found, found, range(half * PIXELS, (half + 1) * PIXELS)), place)
 
 
-def _turned(e: Emitter, rows: list[Any]) -> list[Any]:
-    """The bytes of two channels in each vector: all pixels of the one, then of the other.
+def turned(e: Emitter, rows: list[Any]) -> list[Any]:
+    """Columns of a block, one after the other in as many vectors as it has rows.
 
-    Three times, bytes of two vectors come to lie beside one another: of pixels four apart, then of
-    those two apart, then of neighbours.
+    Again and again, lanes of rows half the block apart come to lie beside one another.
     """
-    low = [i // 2 + CHANNELS * (i % 2) for i in range(CHANNELS)]
-    high = [CHANNELS // 2 + i for i in low]
-    for distance in (4, 2, 1):
-        merged = dict(enumerate(rows))
-        for p in (p for p in range(PIXELS) if not p & distance):
-            pair = rows[p], rows[p + distance]
-            merged[p], merged[p + distance] = e.shuffle(*pair, low), e.shuffle(*pair, high)
-        rows = list(merged.values())
+    lanes, half = rows[0].type.count, len(rows) // 2
+    low = [i // 2 + lanes * (i % 2) for i in range(lanes)]
+    high = [lanes // 2 + i for i in low]
+    for _ in range(half.bit_length()):
+        pairs = zip(rows[:half], rows[half:], strict=True)
+        rows = [e.shuffle(*pair, order) for pair in pairs for order in (low, high)]
     return rows
