@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from hwsim._jit import kernel, overload
 from hwsim.arith.overflow import Overflow, fit, wrap
+from hwsim.array.alignment import aligned_copy
 from hwsim.array.gemm import Ints
 from hwsim.array.vector import exact
 from hwsim.array.vector.instructions import CHOSEN
@@ -118,4 +119,4 @@ def lay_blocks(w: Ints, lanes: int) -> NDArray[np.int8]:
     whole = np.zeros((runs, steps * FOUR, blocks * lanes), np.int8)
     whole[:, :length, :n] = w
     by_step = whole.reshape(runs, steps, FOUR, blocks, lanes).transpose(3, 0, 1, 4, 2)
-    return np.ascontiguousarray(by_step).reshape(blocks, runs, steps, lanes * FOUR)
+    return aligned_copy(by_step).reshape(blocks, runs, steps, lanes * FOUR)

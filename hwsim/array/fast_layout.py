@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from hwsim._jit import kernel
+from hwsim.array.alignment import aligned
 from hwsim.array.dataflow import Schedule
 from hwsim.array.fast_lanes import Lanes, Scratch
 from hwsim.array.fast_reach import INT16_REACH, lane_registers, operand_reach, reach
@@ -186,15 +186,6 @@ def lay_weights(w, laid):  # type: ignore[no-untyped-def]
                         laid[g, c, k, 0, r] = low
                         laid[g, c, k, 1, r] = high
                         laid[g, c, k, 2, r] = low | high
-
-
-def aligned(shape: tuple[int, ...], dtype: DTypeLike) -> Ints:
-    """An array that begins on a cache line."""
-    size, line = math.prod(shape) * np.dtype(dtype).itemsize, 64
-    memory = np.empty(size + line, np.uint8)
-    first = -memory.ctypes.data % line
-    array: Ints = memory[first : first + size].view(dtype).reshape(shape)
-    return array
 
 
 def lane_layout(

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from hwsim._jit import kernel, overload
 from hwsim.arith.overflow import Overflow, fit
+from hwsim.array.alignment import LINE
 from hwsim.array.gemm import Ints
 from hwsim.array.vector import pairs as vector
 
@@ -125,7 +126,8 @@ def _add_pairs(x, places, taps, at, words, first, start, late, register, out):  
         lo, hi = register
         move = TOP - hi
         begins = (start[0] + move).astype(np.int16)
-        room = np.empty((taps.size // 2 + 1) * LANES * 2, np.uint8)
+        room = np.empty(LINE + taps.size * LANES, np.uint8)
+        room = room[-room.ctypes.data % LINE :]  # vectors begin where cache lines do
         totals = np.empty(begins.size * LANES, np.int16)
         begin = 0
         while begin < places.size:

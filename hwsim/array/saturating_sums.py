@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from hwsim._jit import kernel
 from hwsim.arith.overflow import Overflow, fit
+from hwsim.array.alignment import aligned_copy
 from hwsim.array.gemm import Ints
 from hwsim.array.vector.saturating import tile_kernel
 
@@ -179,4 +180,4 @@ def lay_steps(w: Ints, lanes: int, each: int) -> NDArray[np.int16]:
     whole = np.zeros((steps, blocks * lanes, each), np.int16)
     whole[:, :n, 0] = w
     by_block = whole.reshape(steps, blocks, lanes * each).transpose(1, 0, 2)
-    return np.ascontiguousarray(by_block)
+    return aligned_copy(by_block)

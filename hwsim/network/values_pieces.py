@@ -10,6 +10,7 @@ from typing import Any, Generic, Protocol, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from hwsim.array.alignment import aligned
 from hwsim.array.gemm import Ints
 from hwsim.array.requantizer import Requantizer
 from hwsim.network.values_codes import Codes
@@ -91,7 +92,7 @@ class Pieces(Generic[Way]):
         """A worker's codes of the outputs in a span that begins at a whole tile: rows of ``out``,
         of shape (outputs, channels). Returns the spans that are left."""
         if number not in self._sums:
-            self._sums[number] = np.empty((self.piece, *self.sums.shape), np.int32)
+            self._sums[number] = aligned((self.piece, *self.sums.shape), np.int32)
         sums, left = self._sums[number], []
         for begin in range(*span, self.piece):
             outputs = min(begin + self.piece, span[1]) - begin

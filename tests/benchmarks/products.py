@@ -7,6 +7,7 @@ from numba import njit
 
 from hwsim.arith.formats import IntFormat
 from hwsim.array import fast
+from hwsim.array.alignment import aligned
 from hwsim.array.dataflow import Schedule
 from hwsim.array.exact_sums import TILES, exact_sums, lanes_of, lay_blocks
 from hwsim.array.fast_layout import lane_layout
@@ -76,7 +77,7 @@ class ExactProduct:
         rows = -(-m // tile) * tile
         self.places = np.minimum(np.arange(rows), m - 1) * k
         self.start = np.zeros((len(self.blocks), lanes), np.int32)
-        self.out = np.empty((rows, len(self.blocks), lanes), np.int32)
+        self.out = aligned((rows, len(self.blocks), lanes), np.int32)
         self.codes = np.concatenate([self.a.ravel(), np.zeros(64, np.uint8)])
 
     def __call__(self):
@@ -102,7 +103,7 @@ class SaturatingProduct:
         self.images = [way.lay(self.a[None], 0) for way in both]
         self.places = [way.places(1) for way in both]
         self.out = [
-            np.empty((len(places), *way.sums.shape), np.int32)
+            aligned((len(places), *way.sums.shape), np.int32)
             for way, places in zip(both, self.places, strict=True)
         ]
         self.shape, self.register = (product.m, product.n), prepared.datapath.accumulator
