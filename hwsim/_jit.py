@@ -34,6 +34,7 @@ __all__ = [
     "inlined",
     "intrinsic",
     "ir",
+    "is_kept",
     "kernel",
     "lean_kernel",
     "overload",
@@ -131,6 +132,10 @@ class _Kept:
         """The folder."""
         return str(self._files.cache_path)
 
+    def any(self) -> bool:
+        """Whether there are some."""
+        return Path(self._files._cache_file._index_path).exists()
+
     def flush(self) -> None:
         """Forget them."""
         self._files.flush()
@@ -168,6 +173,13 @@ def lean_kernel(function: Function) -> Dispatcher[Function]:
     """Compile a kernel that makes no array: views of its arguments are not counted, which a loop
     over small tiles would do many times a tile."""
     return _compiled(function, _nrt=False)
+
+
+def is_kept(compiled: Any) -> bool:
+    """Whether some form of a kernel was compiled before, here or by another process: a small job is
+    not worth what that takes."""
+    kept = getattr(compiled, "_cache", None)  # none: Python
+    return kept is None or kept.any()
 
 
 inlined = numba.njit(inline="always", error_model="python")

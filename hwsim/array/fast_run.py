@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from hwsim._jit import is_kept
 from hwsim.array import replay, stepwise
 from hwsim.array.dataflow import Schedule
 from hwsim.array.fast_lanes import ACC, LINK, Found, Lanes, Scratch
@@ -29,6 +30,7 @@ from hwsim.array.ledger import Place
 from hwsim.array.threads import shares, side_by_side, threads
 
 WORTH_SHARING = 20_000_000  # MACs: what takes much longer than to start a thread
+WORTH_PLANES = 1 << 25  # MACs of a layer, from which its own kernel is worth compiling
 Places = tuple[Place | None, Place | None]  # of chain and accumulator
 
 
@@ -84,6 +86,7 @@ class LaneRun:
         self.layout = layout
         self.lanes, self.weights = layout.lanes(datapath, source), Weights(layout, datapath)
         self.planes = in_planes(layout, datapath, self.lanes.pixel)
+        self.macs = 0  # of a layer in planes, so far
         self.workers: list[Worker] = []
 
     def arrays(self) -> Iterator[NDArray[Any]]:
@@ -164,6 +167,9 @@ class LaneRun:
     def _stays_in_planes(self, lanes: Lanes, exact: Ints) -> bool:
         """Whether a depthwise layer ran, and no sum left its register."""
         if self.planes is None:
+            return False
+        self.macs += lanes.samples * len(lanes.pixel) * self.planes.w.size
+        if self.macs < WORTH_PLANES and not is_kept(plane_sums):
             return False
         left = plane_sums(
             lanes.codes, lanes.strides, lanes.pixel, lanes.step, self.planes, lanes.registers,

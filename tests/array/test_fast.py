@@ -289,18 +289,21 @@ def test_what_never_overflows_needs_one_kernel_of_tiles_and_no_scipy(tmp_path):
         "from hwsim.array import fast\n"
         "from hwsim.array.fast_tiles import range_tiles, run_tiles\n"
         "from hwsim.array.gemm import Datapath\n"
+        "from hwsim._jit import is_kept\n"
+        "before = is_kept(range_tiles)\n"
         "a, w = np.ones((1, 1, 2, 3), np.int32), np.ones((1, 3, 2), np.int32)\n"
         "zero = np.zeros((1, 2), np.int64)\n"
         "fast.execute(Datapath(a, w, None, None, zero, None, 0, 0, (), reg(8), False),\n"
         "             schedule_of('output_stationary', 1, (1, 1, 2, 3, 2)))\n"
         "print(len(range_tiles.signatures), len(run_tiles.signatures))\n"
         "print('numba.np.arraymath' in sys.modules, 'scipy.linalg' in sys.modules)\n"
+        "print(before, is_kept(range_tiles), is_kept(run_tiles))\n"
     )
     environment = {"PYTHONPATH": str(Path(__file__).parents[1]), "NUMBA_DISABLE_JIT": "0",
                    "NUMBA_CACHE_DIR": str(tmp_path)}  # fmt: skip  # nothing there: it compiles
     run = subprocess.run([sys.executable, "-c", program], env=os.environ | environment, check=True,
                          capture_output=True, text=True)  # fmt: skip
-    assert run.stdout.split() == ["1", "0", "True", "False"]
+    assert run.stdout.split() == ["1", "0", "True", "False", "False", "True", "False"]
 
 
 @pytest.mark.parametrize("flow", ["output_stationary", "weight_stationary"])

@@ -42,6 +42,7 @@ def test_planes_and_lanes_give_the_same_ledger(seed, shape, bits, chain, order, 
         return called[-1]
 
     monkeypatch.setattr(fast_run, "plane_sums", spied)
+    monkeypatch.setattr(fast_run, "WORTH_PLANES", 0)
     planes = execute_by(layout, datapath, schedule, 0, True)
     assert len(called) == 1
     monkeypatch.setattr(fast_run, "in_planes", lambda *_: None)
@@ -88,6 +89,19 @@ def test_sums_of_rows_are_those_of_each_pixel(seed, gap):
         for row, found in ((0, sums), (1, sums[..., -1:])):
             assert (limits[row, :, 0, 0, 0] == found.min(axis=(0, 2, 3))).all()
             assert (limits[row, :, 0, 1, 0] == found.max(axis=(0, 2, 3))).all()
+
+
+def test_a_kernel_is_compiled_only_where_it_is_worth_it(monkeypatch):
+    """Small layers take it where it was compiled before."""
+    datapath, schedule = depthwise(0, 100, 9, 3)
+    layout, called = lane_layout(datapath, schedule), []
+    monkeypatch.setattr(fast_run, "plane_sums", lambda *_: called.append(1) or True)
+    for worth, kept, taken in ((5400, False, 1), (5401, False, 0), (5401, True, 1)):
+        monkeypatch.setattr(fast_run, "WORTH_PLANES", worth)
+        monkeypatch.setattr(fast_run, "is_kept", lambda _, kept=kept: kept)
+        called.clear()
+        execute_by(layout, datapath, schedule, 0, False)
+        assert len(called) == taken
 
 
 def test_chains_of_several_folds_have_no_planes():
