@@ -49,8 +49,6 @@ class Planes(NamedTuple):
         activations from one row to the next.
     inside : int32 ndarray of shape (stretches, longest span)
         -1 at pixels, else 0.
-    rows : int32 ndarray of shape (3, longest span)
-        Work space.
     """
 
     w: NDArray[np.int32]
@@ -58,7 +56,10 @@ class Planes(NamedTuple):
     last: NDArray[np.int32]
     stretches: Ints
     inside: NDArray[np.int32]
-    rows: NDArray[np.int32]
+
+    def rows(self) -> NDArray[np.int32]:
+        """Room for the sums of a stretch and their extremes: every thread needs its own."""
+        return np.empty((TOTAL + 1, self.inside.shape[1]), np.int32)
 
 
 def in_planes(layout: Layout, datapath: Datapath, pixel: Ints) -> Planes | None:
@@ -80,9 +81,7 @@ def in_planes(layout: Layout, datapath: Datapath, pixel: Ints) -> Planes | None:
         for bias in (datapath.preload, datapath.last)
     )
     w = np.ascontiguousarray(datapath.w[:, :, 0])
-    return Planes(
-        w, first, last, stretches, inside, np.empty((TOTAL + 1, inside.shape[1]), np.int32)
-    )
+    return Planes(w, first, last, stretches, inside)
 
 
 def stretches_of(pixel: Ints) -> Ints:
@@ -107,14 +106,17 @@ def stretches_of(pixel: Ints) -> Ints:
 
 
 @lean_kernel
-def plane_sums(codes, strides, pixel, step, planes, registers, chained, limits, samples, exact):  # type: ignore[no-untyped-def]
+def plane_sums(  # type: ignore[no-untyped-def]
+    codes, strides, pixel, step, planes, rows, registers, chained, limits, samples, exact
+):  # fmt: skip
     """The exact sums of some samples, and whether any left a register.
 
     Parameters
     ----------
     codes, strides, pixel, step, registers, chained
         Of `hwsim.array.fast_lanes.Lanes`.
-    planes : Planes
+    planes, rows
+        A `Planes` and its `rows`.
     limits : int64 ndarray of shape (4, G, 1, 2, R)
         Of `hwsim.array.fast_lanes.Scratch`: the first channel's are widened.
     samples : int
@@ -128,8 +130,8 @@ def plane_sums(codes, strides, pixel, step, planes, registers, chained, limits, 
             for i in range(stretches.shape[0]):
                 first, many, width, pitch = stretches[i]
                 span = (many - 1) * pitch + width
-                lo, hi = planes.rows[LO, :span], planes.rows[HI, :span]
-                total, inside = planes.rows[TOTAL, :span], planes.inside[i, :span]
+                lo, hi, total = rows[LO, :span], rows[HI, :span], rows[TOTAL, :span]
+                inside = planes.inside[i, :span]
                 begin = 0 if chained else planes.start[g]
                 lo[:] = hi[:] = total[:] = begin
                 at = plane + pixel[first]

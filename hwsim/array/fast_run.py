@@ -172,8 +172,8 @@ class LaneRun:
         if self.macs < WORTH_PLANES and not is_kept(plane_sums):
             return False
         left = plane_sums(
-            lanes.codes, lanes.strides, lanes.pixel, lanes.step, self.planes, lanes.registers,
-            lanes.chained, self.workers[0].scratch.limits, lanes.samples, exact,
+            lanes.codes, lanes.strides, lanes.pixel, lanes.step, self.planes, self.planes.rows(),
+            lanes.registers, lanes.chained, self.workers[0].scratch.limits, lanes.samples, exact,
         )  # fmt: skip
         return not left
 

@@ -64,9 +64,10 @@ class Codes:
 
     def _events(self, size: int) -> NDArray[np.bool_]:
         """Where the kernel writes what nobody reads; kept, since new memory is slow."""
-        if self.scratch.size < size:
-            self.scratch = np.empty(size, np.bool_)
-        return self.scratch[:size]
+        scratch = self.scratch  # threads may each put a larger one in its place
+        if scratch.size < size:
+            scratch = self.scratch = np.empty(size, np.bool_)
+        return scratch[:size]
 
 
 def padded(values: NDArray[Any], lanes: int) -> NDArray[Any]:

@@ -1,5 +1,6 @@
 """Depthwise layers in planes against the same layers in lanes: everything that a layer gives."""
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import numpy as np
@@ -82,13 +83,36 @@ def test_sums_of_rows_are_those_of_each_pixel(seed, gap):
         limits[:, :, :, 0], limits[:, :, :, 1] = 1 << 40, -(1 << 40)
         exact = np.empty(samples * groups * len(pixel), np.int64)
         left = fast_planes.plane_sums(
-            codes, strides, pixel, step, planes, registers, 0, limits, samples, exact
+            codes, strides, pixel, step, planes, planes.rows(), registers, 0, limits, samples, exact
         )
         assert bool(left) == (abs(sums).max() > most)
         assert (exact == sums[..., -1].ravel()).all()
         for row, found in ((0, sums), (1, sums[..., -1:])):
             assert (limits[row, :, 0, 0, 0] == found.min(axis=(0, 2, 3))).all()
             assert (limits[row, :, 0, 1, 0] == found.max(axis=(0, 2, 3))).all()
+
+
+def test_threads_beside_one_another_share_nothing_that_is_written(monkeypatch):
+    """The same layer, other activations, at the same time."""
+    monkeypatch.setattr(fast_run, "WORTH_PLANES", 0)
+    datapath, schedule = depthwise(0, 700, 9, 64, samples=8)
+    layout = lane_layout(datapath, schedule)
+    first = fast_run.LaneRun(layout, datapath)
+    codes = first.lanes.codes
+    runs = [first, first.beside(of_rows(datapath.a)._replace(codes=codes[::-1].copy()))]
+    assert all(run.planes is not None for run in runs)
+    sums = np.empty((2, 8 * 64 * 700), np.int64)
+
+    def add(number):
+        runs[number](8, sums[number], np.empty_like(sums[number]), alone=True)
+
+    add(0), add(1)
+    alone = sums.copy()
+    with ThreadPoolExecutor(2) as pool:
+        for _ in range(10):
+            sums[:] = 0
+            list(pool.map(add, (0, 1)))
+            assert (sums == alone).all()
 
 
 def test_a_kernel_is_compiled_only_where_it_is_worth_it(monkeypatch):
