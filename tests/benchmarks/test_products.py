@@ -7,6 +7,7 @@ import subprocess
 import numpy as np
 import pytest
 from benchmarks.conftest import BUSY, SHARE
+from benchmarks.moments import at_least
 from benchmarks.products import (
     BITS,
     C_KERNEL,
@@ -63,7 +64,7 @@ def test_exact_product(table, in_turn, c_kernels, benchmark):
 def test_saturating_product_beside_the_exact_one(bits, proof, table, in_turn, benchmark):
     product = Product()
     ours, exact_sum = SaturatingProduct(product, bits, proof=proof), ExactProduct(product)
-    seconds = in_turn(ours, exact_sum)
+    seconds = in_turn(ours, exact_sum, holds=at_least(0.06 * SHARE))
     lo, hi = ours.register.lo, ours.register.hi
     acc = np.zeros((product.m, product.n), np.int32)
     for k in range(product.k):
@@ -74,7 +75,7 @@ def test_saturating_product_beside_the_exact_one(bits, proof, table, in_turn, be
     name = f"saturating sums, {bits} bits{'' if proof else ', step by step'}"
     ratio = table.add(product.name, name, "exact sums (hwsim)", seconds, goal=0.2)
     benchmark.pedantic(ours, rounds=3)
-    assert ratio > 0.06 * SHARE
+    assert ratio >= 0.06 * SHARE
 
 
 @pytest.mark.torch
@@ -100,12 +101,12 @@ def test_saturating_product_beside_torch(bits, kind, goal, table, in_turn, torch
             acc = (acc + a[:, k, None] * w[k]).clamp(lo, hi)
         return acc
 
-    seconds = in_turn(ours, loop, rounds=7)
+    seconds = in_turn(ours, loop, rounds=7, holds=at_least(8 * SHARE))
     assert (ours.sums() == loop().numpy()).all()
     name = f"saturating sums, {bits} bits"
     ratio = table.add(product.name, name, f"torch loop, {kind}", seconds, goal=goal)
     benchmark.pedantic(ours, rounds=3)
-    assert ratio > 8 * SHARE
+    assert ratio >= 8 * SHARE
 
 
 @pytest.mark.torch
@@ -114,7 +115,9 @@ def test_exact_product_beside_torch(table, in_turn, torch_alone, benchmark):
     ours = ExactProduct(product)
     a = torch_alone.from_numpy((ours.a.astype(np.int16) - 128).astype(np.int8))
     w = torch_alone.from_numpy(ours.w)
-    seconds = in_turn(ours, lambda: torch_alone._int_mm(a, w), rounds=25)
+    seconds = in_turn(
+        ours, lambda: torch_alone._int_mm(a, w), rounds=25, holds=at_least(0.9 * BUSY * SHARE)
+    )
     ratio = table.add(product.name, "exact sums", "torch._int_mm", seconds, goal=0.9)
     benchmark.pedantic(ours, rounds=5)
     assert ratio >= 0.9 * BUSY * SHARE
@@ -136,17 +139,17 @@ def test_full_ledger_product(table, in_turn, c_kernels, benchmark):
     def plain():
         textbook(*wide, LO, HI, *outs)
 
-    seconds = in_turn(ours, lambda: numpy_loop(*wide), plain, c, rounds=3)
+    seconds = in_turn(ours, plain, lambda: numpy_loop(*wide), c, rounds=3, holds=at_least(1))
     c()
     run = ours()
     assert (run.accumulator[0, 0] == outs[0]).all()
     assert run.accumulator_ledger.events == outs[1].sum()
     name = f"full ledger, {BITS} bits"
-    table.add(product.name, name, "numpy loop", seconds[[0, 1]])
-    ratio = table.add(product.name, name, "textbook numba", seconds[[0, 2]], goal=20)
+    table.add(product.name, name, "numpy loop", seconds[[0, 2]])
+    ratio = table.add(product.name, name, "textbook numba", seconds[[0, 1]], goal=20)
     table.add(product.name, name, "C kernel, gcc -O3", seconds[[0, 3]], goal=0.85)
     benchmark.pedantic(ours, rounds=3)
-    assert ratio > 1
+    assert ratio >= 1
 
 
 @pytest.mark.torch
@@ -154,10 +157,12 @@ def test_full_ledger_product_beside_torch(table, in_turn, torch_alone, benchmark
     product = Product()
     ours = ledger_layer(product)
     a, w = (torch_alone.from_numpy(x.astype(np.int32)) for x in product.operands())
-    seconds = in_turn(ours, lambda: torch_loop(torch_alone, a, w), rounds=7)
+    seconds = in_turn(
+        ours, lambda: torch_loop(torch_alone, a, w), rounds=7, holds=at_least(10 * SHARE)
+    )
     ratio = table.add(product.name, f"full ledger, {BITS} bits", "torch loop", seconds, goal=50)
     benchmark.pedantic(ours, rounds=3)
-    assert ratio > 10 * SHARE
+    assert ratio >= 10 * SHARE
 
 
 def test_two_threads_beside_one_with_a_full_ledger(table, in_turn, monkeypatch, benchmark):

@@ -101,4 +101,4 @@ def test_one_layer_beside_scalesim(table, scalesim, benchmark):
     name = f"layer {LAYER.n}x{LAYER.k}x{LAYER.m}, 16x16 weight-stationary"
     seconds = float(np.median(times[1:])), theirs
     ratio = table.add(name, "cycle engine, full ledger", "SCALE-Sim, no values", seconds)
-    assert ratio > 100
+    assert ratio >= 100
