@@ -20,7 +20,7 @@ from hwsim.errors import HwsimError, ModelError, UnsupportedError
 from hwsim.importers import onnx
 
 ROUNDS = 1000 if os.environ.get("CI") else 250  # of each seed; CI: about half a minute
-LONGEST = 2.0  # seconds of one import
+LONGEST = 10.0  # seconds of one import: what multiplies by its input takes minutes
 MOST_MEMORY = 400 << 10  # KiB that the whole test may add to the process
 NUMBERS = [-1, 0, 1, 2, 3, 7, 255, 1 << 16, 1 << 31, 1 << 40, (1 << 63) - 1, -(1 << 63)]
 

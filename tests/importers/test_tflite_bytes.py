@@ -110,5 +110,5 @@ def test_no_corruption_does_more_than_raise_one_of_our_errors() -> None:
     tracemalloc.stop()
     assert min(ends.values()) > CORRUPTIONS // 20
     assert all(len(line) < 1000 and line.isprintable() for line in messages)
-    assert longest < 5  # seconds
+    assert longest < 10  # seconds
     assert most < 1 << 20  # bytes, of files of a few thousand
