@@ -1,19 +1,19 @@
 """Writing LLVM code: arrays, loops and the few operations of the kernels.
 
-A kernel is written as a Python function that appends instructions to a builder. Values that change
-in a loop live in slots, which LLVM keeps in registers.
+A kernel is written as a Python function that appends instructions to a builder
+(`hwsim.array.vector.functions`). Values that change in a loop live in slots, which LLVM keeps in
+registers.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from inspect import Signature, signature
 from typing import Any
 
 from hwsim import _jit
-from hwsim._jit import intrinsic, ir, types
+from hwsim._jit import ir
 from hwsim.array.vector.instructions import CHOSEN, KNOWN
 
 CHOICE = CHOSEN or KNOWN[0]  # where nothing is chosen, no kernel is called
@@ -86,6 +86,14 @@ def number(value: Value) -> Value:
     return INDEX(value) if isinstance(value, int) else value
 
 
+def turn_by_turn(branch: Value) -> None:
+    """Says to LLVM that the loop of this backward branch is not unrolled."""
+    module = branch.module
+    loop = ir.values.MDValue(module, [], name=str(len(module.metadata)))
+    loop.operands = (loop, module.add_metadata(["llvm.loop.unroll.disable"]))
+    branch.set_metadata("llvm.loop", loop)
+
+
 class Emitter:
     """Operations on vectors, appended to one function."""
 
@@ -99,10 +107,13 @@ class Emitter:
         return slot
 
     @contextmanager
-    def loop(self, start: Value, stop: Value) -> Iterator[Value]:
-        """``for index in range(start, stop)``."""
+    def loop(self, start: Value, stop: Value, unroll: bool = True) -> Iterator[Value]:
+        """``for index in range(start, stop)``; two turns at once only where LLVM may ``unroll``."""
         with cgutils.for_range(self.builder, number(stop), number(start)) as loop:
             yield loop.index
+        if not unroll:
+            _, back = loop.index.incomings[1]
+            turn_by_turn(back.terminator)
 
     def call(self, name: str, kind: Value, *values: Value) -> Value:
         """An LLVM intrinsic of values of one type, and result ``kind``."""
@@ -190,66 +201,3 @@ def store_tile(slots: list[Slot], array: Array, *index: Value) -> None:
 def suffix(kind: Value) -> str:
     """``v16i32``: how LLVM names the overload of an intrinsic."""
     return f"v{kind.count}i{kind.element.width}"
-
-
-def vector_kernel(body: Callable[..., None]) -> Any:
-    """Make a function of arrays and integers that numba kernels call, from one that emits it.
-
-    ``body(emitter, *arguments)``: arrays arrive as `Array`, integers as 64-bit values. The code is
-    a function of its own, so that no caller changes what it is compiled to.
-    """
-
-    def codegen(context: Any, builder: Any, call: Any, values: Any) -> Any:
-        arguments: list[Any] = []
-        for kind, value in zip(call.args, values, strict=True):
-            if not isinstance(kind, types.Array):
-                arguments.append(context.cast(builder, value, kind, types.int64))
-                continue
-            array = context.make_array(kind)(context, builder, value)
-            shape = cgutils.unpack_tuple(builder, array.shape)
-            arguments.append(Array(builder, array.data, tuple(shape)))
-        call_emitted(builder, body, *arguments)
-        return context.get_dummy_value()
-
-    def typed(_typing: Any, *arguments: Any) -> Any:
-        return types.void(*arguments), codegen
-
-    given = list(signature(body).parameters.values())
-    typed.__signature__ = Signature(given)  # type: ignore[attr-defined]  # numba asks for names
-    typed.__name__ = body.__name__
-    typed.__doc__ = body.__doc__
-    return intrinsic(typed)
-
-
-def call_emitted(builder: Any, body: Callable[..., None], *arguments: Any) -> None:
-    """Call what ``body(emitter, *arguments)`` emits, in a function of its own."""
-    values: list[Any] = []
-    extents: list[int | None] = []
-    for argument in arguments:
-        if isinstance(argument, Array):
-            values += [argument.data, *argument.shape]
-            extents.append(len(argument.shape))
-        else:
-            values.append(argument)
-            extents.append(None)
-    builder.call(_function(builder.module, body, [v.type for v in values], extents), values)
-
-
-def _function(module: Any, body: Any, kinds: list[Any], extents: list[int | None]) -> Any:
-    """The emitted function of a module, written at its first use."""
-    name = f"hwsim.{body.__name__}"
-    if name in module.globals:
-        return module.globals[name]
-    function = ir.Function(module, ir.FunctionType(ir.VoidType(), kinds), name)
-    function.linkage = "internal"
-    function.attributes.add("noinline")
-    builder = ir.IRBuilder(function.append_basic_block("entry"))
-    values, arguments = iter(function.args), []
-    for extent in extents:
-        value = next(values)
-        if extent is not None:
-            value = Array(builder, value, tuple(next(values) for _ in range(extent)))
-        arguments.append(value)
-    body(Emitter(builder), *arguments)
-    builder.ret_void()
-    return function

@@ -21,8 +21,8 @@ from hwsim.array.vector.emission import (
     Array,
     Emitter,
     Value,
-    vector_kernel,
 )
+from hwsim.array.vector.functions import vector_kernel
 from hwsim.array.vector.instructions import CHOSEN
 
 LANES = 16  # channels of a block, or a multiple

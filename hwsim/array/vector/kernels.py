@@ -26,8 +26,8 @@ from hwsim.array.vector.emission import (
     Emitter,
     Slot,
     store_tile,
-    vector_kernel,
 )
+from hwsim.array.vector.functions import vector_kernel
 
 LEAST, LARGEST = VECTOR([-(1 << 31)] * WORDS), VECTOR([(1 << 31) - 1] * WORDS)
 

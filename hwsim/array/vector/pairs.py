@@ -25,8 +25,8 @@ from hwsim.array.vector.emission import (
     Array,
     Emitter,
     fixed,
-    vector_kernel,
 )
+from hwsim.array.vector.functions import vector_kernel
 from hwsim.array.vector.instructions import CHOSEN
 from hwsim.array.vector.turning import turned
 

@@ -21,9 +21,9 @@ from hwsim.array.vector.emission import (
     Emitter,
     Slot,
     fixed,
-    vector_kernel,
 )
 from hwsim.array.vector.exact import DOT, HAS_VNNI
+from hwsim.array.vector.functions import vector_kernel
 from hwsim.array.vector.tile import are_runs
 
 BLOCKS = 4  # of lanes that run together

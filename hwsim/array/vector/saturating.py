@@ -30,8 +30,8 @@ from hwsim.array.vector.emission import (
     Array,
     Emitter,
     Slot,
-    vector_kernel,
 )
+from hwsim.array.vector.functions import vector_kernel
 from hwsim.array.vector.instructions import CHOSEN
 
 LANE, ENDS, HALVES = range(3)  # forms of an addition
@@ -130,9 +130,13 @@ class Walk:
     vectors: int
 
     def run(self, sums: list[list[Slot]], begin: Any, end: Any) -> None:
-        """Add the products of steps ``begin`` to ``end`` to their sums."""
+        """Add the products of steps ``begin`` to ``end`` to their sums.
+
+        Step by step: the codes of two at once would not fit the registers, and where a sum waits
+        in memory, time depends on where the stack lies.
+        """
         e, b, add = self.e, self.e.builder, self.add
-        with e.loop(begin, end) as step:
+        with e.loop(begin, end, unroll=False) as step:
             tap = self.taps.load(step, kind=INDEX)
             weights = [
                 self.w.load(self.block, step, INDEX(j * 2 * WORDS), kind=add.kind)

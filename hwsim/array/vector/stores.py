@@ -23,8 +23,8 @@ from hwsim.array.vector.emission import (
     Emitter,
     load_tile,
     store_tile,
-    vector_kernel,
 )
+from hwsim.array.vector.functions import vector_kernel
 from hwsim.array.vector.kernels import first_sums
 
 

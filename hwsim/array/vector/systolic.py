@@ -20,9 +20,8 @@ from hwsim.array.vector.emission import (
     Array,
     Emitter,
     Slot,
-    call_emitted,
-    vector_kernel,
 )
+from hwsim.array.vector.functions import call_emitted, vector_kernel
 from hwsim.array.vector.systolic_halves import HalfTile
 from hwsim.array.vector.systolic_registers import (
     ACC,
