@@ -103,22 +103,28 @@ class CountingRequantizer:
 
     def reset(self) -> None:
         """Counters begin anew."""
-        self.counts = np.zeros((2, self.rows[0], self.rows[2]), np.int64)
+        self.counts = self._counters(1)
+
+    def _counters(self, samples: int) -> Ints:
+        """What is clipped, and events; of all samples together where ``samples`` is 1."""
+        return np.zeros((2, samples, self.rows[0], self.rows[2]), np.int64)
 
     @property
     def clipped(self) -> Ints:
         """Outputs that the output format saturated."""
-        return self._by_channel(self.counts[0])
+        found: Ints = self._by_channel(self.counts[0])[0]
+        return found
 
     @property
     def events(self) -> Ints:
         """Outputs with an intermediate that wrapped or saturated."""
-        return self._by_channel(self.counts[1])
+        found: Ints = self._by_channel(self.counts[1])[0]
+        return found
 
     def _by_channel(self, counts: Ints) -> Ints:
         """From the elements of a row to channels."""
         groups, _, n = self.shape
-        found: Ints = counts.reshape(groups, -1, n).sum(axis=1)
+        found: Ints = counts.reshape(len(counts), groups, -1, n).sum(axis=2)
         return found
 
     def __call__(self, accumulator: Ints, codes: NDArray[Any]) -> tuple[Flags, int]:
@@ -126,11 +132,24 @@ class CountingRequantizer:
         same shape and of a type that holds the format, and count.
 
         Which outputs had an event, valid until the next call, and how many."""
+        return self._requantize(accumulator, codes, self.counts)
+
+    def by_sample(self, accumulator: Ints, codes: NDArray[Any]) -> tuple[Flags, Ints, Ints]:
+        """As a call, counted sample by sample and nothing added to the counters: which outputs had
+        an event, then ``clipped`` and ``events``, int64 ndarrays of shape (S, G, N)."""
+        counts = self._counters(len(codes))
+        flags, _ = self._requantize(accumulator, codes, counts)
+        return flags, self._by_channel(counts[0]), self._by_channel(counts[1])
+
+    def _requantize(
+        self, accumulator: Ints, codes: NDArray[Any], counts: Ints
+    ) -> tuple[Flags, int]:
+        """As a call; ``counts``: of `_counters`, to which is added."""
         if self.kernel is None:
             done = self.requantizer.apply(accumulator)
             codes[:] = done.codes
-            self.counts[0] += self._in_rows(done.clipped)
-            self.counts[1] += self._in_rows(done.events)
+            counts[0] += self._in_rows(done.clipped, counts)
+            counts[1] += self._in_rows(done.events, counts)
             return done.events, int(done.events.sum())
         shape = (len(codes), *self.rows)
         values = self.room.of("values", codes.size, self.part.dtype).reshape(shape)
@@ -147,10 +166,10 @@ class CountingRequantizer:
             flags,
         )
         form, laid = self.requantizer.output, codes.reshape(shape)
-        count_codes(values, form.lo, form.hi, laid, self.part, self.counts[0])
+        count_codes(values, form.lo, form.hi, laid, self.part, counts[0])
         events = int(np.count_nonzero(flags))
         if events:
-            self.counts[1] += self._in_rows(flags)
+            counts[1] += self._in_rows(flags, counts)
         return flags.reshape(codes.shape), events
 
     def uncounted(self, accumulator: Ints, codes: NDArray[Any]) -> Flags:
@@ -161,9 +180,10 @@ class CountingRequantizer:
         self.counts = counts
         return flags
 
-    def _in_rows(self, flags: Flags) -> Ints:
-        """How often each element of a row is set."""
-        found: Ints = flags.reshape(-1, *self.rows).sum(axis=(0, 2), dtype=np.int64)
+    def _in_rows(self, flags: Flags, counts: Ints) -> Ints:
+        """How often each element of a row is set, sample by sample where ``counts`` is."""
+        together = flags.reshape(counts.shape[1], -1, *self.rows)
+        found: Ints = together.sum(axis=(1, 3), dtype=np.int64)
         return found
 
 
@@ -181,15 +201,18 @@ def count_codes(values, lo, hi, codes, part, clipped):  # type: ignore[no-untype
     """Values, zero point and activation clamp in them, to codes of the output format.
 
     ``values``, ``codes`` : ndarrays of shape (S, G, R, L); ``lo``, ``hi`` : of the format;
-    ``clipped`` : int64 ndarray of shape (G, L), to which those that it saturated are added;
-    ``part`` : zeros of shape (L,) and of the values' type, which count some rows at a time.
+    ``clipped`` : int64 ndarray of shape (S, G, L), or (1, G, L) of all samples, to which those that
+    it saturated are added; ``part`` : zeros of shape (L,) and of the values' type, which count some
+    rows at a time.
     """
     samples, groups, rows, length = values.shape
     kind = values.dtype.type
     least, largest, zero, one = kind(lo), kind(hi), kind(0), kind(1)
+    together = len(clipped) < samples
     for g in range(groups):
         counted = 0
         for s in range(samples):
+            into, last = clipped[0 if together else s, g], not together or s + 1 == samples
             for r in range(rows):
                 row, kept_row = values[s, g, r], codes[s, g, r]
                 for i in range(length):
@@ -197,8 +220,8 @@ def count_codes(values, lo, hi, codes, part, clipped):  # type: ignore[no-untype
                     part[i] += one if kept != row[i] else zero
                     kept_row[i] = kept
                 counted += 1
-                if counted == MOST_ROWS or (s + 1 == samples and r + 1 == rows):
+                if counted == MOST_ROWS or (last and r + 1 == rows):
                     for i in range(length):
-                        clipped[g, i] += part[i]
+                        into[i] += part[i]
                         part[i] = zero
                     counted = 0

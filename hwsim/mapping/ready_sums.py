@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 from hwsim.array.fast_range import CHAIN_HI, CHAIN_LO, END_HI, collect_tiles
 from hwsim.array.fast_tally import FAR
 from hwsim.array.gemm import Ints
-from hwsim.array.requantizer_counts import CountingRequantizer
 from hwsim.array.sample_ranges import join_pixels
 from hwsim.mapping.ready import ReadyLayer
 
@@ -75,19 +74,11 @@ def exact_pass(ready: ReadyLayer, codes: NDArray[Any]) -> ExactPass:
         for row in range(0, rows, 2):
             join_pixels(ends[row], ends[row + 1], *found.ends[row : row + 2, some])
         join_pixels(exact, exact, *found.ends[FINAL_LO:, some])
-        for i, sums in enumerate(exact, start):
-            requantize(ready.requantizer, sums[None], found, i)
+        flags, *counts = ready.requantizer.by_sample(exact, found.codes[some])
+        found.clipped[some], found.events[some] = counts
+        happened = flags.reshape(shape[0], -1)
+        with_events = np.flatnonzero(found.events[some].any(axis=(1, 2)))
+        found.first[start + with_events] = happened[with_events].argmax(axis=1)
     found.levels[:, 0, 0] = found.ends[CHAIN_LO].min(axis=(1, 2), initial=FAR)
     found.levels[:, 0, 1] = found.ends[CHAIN_HI].max(axis=(1, 2), initial=-FAR)
     return found
-
-
-def requantize(
-    requantizer: CountingRequantizer, exact: Ints, found: ExactPass, sample: int
-) -> None:
-    """One sample's exact sums, of shape (1, G, M, N), to its codes and counts."""
-    requantizer.reset()
-    flags, events = requantizer(exact, found.codes[sample : sample + 1])
-    found.clipped[sample], found.events[sample] = requantizer.clipped, requantizer.events
-    if events:
-        found.first[sample] = flags.argmax()
