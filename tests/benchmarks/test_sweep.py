@@ -12,6 +12,7 @@ import time
 import numpy as np
 import pytest
 from benchmarks.moments import in_some_moment
+from benchmarks.workloads import resnet_18
 
 from hwsim.importers import data as data_files
 from hwsim.importers import hardware, model
@@ -74,6 +75,19 @@ def run_engine(graph, data, machine, widths=WIDTHS):
         run_point(sweeper.exact(point, layers), point.machine, layers, sweeper.preparation)
 
 
+def engine_runs(graph, data, hw):
+    """A sweep of all widths, each width alone, the sweep from `COUNTED` bits on, and one run of so
+    many."""
+    machine, machines = hardware.load(hw), machines_of(hw)
+    inputs = {graph.inputs[0]: data.X}
+    return (
+        lambda: run_engine(graph, data, machine),
+        lambda: [network_run.run(graph, one, inputs) for one in machines],
+        lambda: run_engine(graph, data, machine, range(COUNTED, WIDTHS.stop)),
+        lambda: network_run.run(graph, machines[COUNTED - WIDTHS.start], inputs),
+    )
+
+
 @pytest.mark.benchmark(timer=time.process_time)
 @pytest.mark.parametrize("hw", ["edge_os_16x16", "edge_ws_16x16"])
 @pytest.mark.parametrize("name", NETWORKS)
@@ -90,19 +104,6 @@ def test_a_sweep_of_21_widths_costs_a_few_runs(benchmark, shared, name, hw, tabl
     def separate():
         return [simulate(graph, one, data) for one in machines]
 
-    def engine():
-        run_engine(graph, data, machine)
-
-    def separate_engine():
-        return [network_run.run(graph, one, {graph.inputs[0]: data.X}) for one in machines]
-
-    def wide_engine():
-        run_engine(graph, data, machine, range(COUNTED, WIDTHS.stop))
-
-    def counting():
-        counted = machines[COUNTED - WIDTHS.start]
-        return network_run.run(graph, counted, {graph.inputs[0]: data.X})
-
     def holds(times):
         ours, theirs, our_engine, their_engine, *_ = times
         return (
@@ -110,7 +111,7 @@ def test_a_sweep_of_21_widths_costs_a_few_runs(benchmark, shared, name, hw, tabl
             and our_engine * len(machines) <= MOST_ENGINE_RUNS * their_engine
         )
 
-    functions = swept, separate, engine, separate_engine, wide_engine, counting
+    functions = swept, separate, *engine_runs(graph, data, hw)
     for function in functions:
         function()
     rounds = 3 if alone else 1
@@ -136,3 +137,22 @@ def test_a_sweep_of_21_widths_costs_a_few_runs(benchmark, shared, name, hw, tabl
     table.note(what, f"{wide / counted:.1f}", "1.5" if goal else "")
     benchmark.pedantic(swept, rounds=1)
     assert (name, hw) != BOUNDED or holds(times), runs
+
+
+@pytest.mark.benchmark(timer=time.process_time)
+def test_a_sweep_of_resnet_18_costs_a_few_runs(benchmark, table, request):
+    """The networks' runs alone: random weights have no float twin."""
+    if not request.config.getoption("--benchmark-only"):
+        pytest.skip("reported, not bounded: with --benchmark-only alone")
+    graph, hw = resnet_18(), "edge_os_16x16"
+    tensor = graph.tensors[graph.inputs[0]]
+    codes = np.random.default_rng(0).integers(0, 256, (2, *tensor.shape))
+    functions = engine_runs(graph, data_files.of_array(codes, tensor), hw)
+    for function in functions:
+        function()
+    swept, separate, wide, counted = least(functions, rounds=2)
+    runs = f"{swept / separate * len(WIDTHS):.1f}; {swept / counted:.1f}"
+    what = f"21 widths, ResNet-18 on {hw}, 2 images: in runs of the network; at {COUNTED} bits"
+    table.note(what, runs, f"{MOST_RUNS}")
+    table.note(f"{COUNTED} to 32 bits, ResNet-18 on {hw}", f"{wide / counted:.1f}")
+    benchmark.pedantic(functions[-1], rounds=1)
