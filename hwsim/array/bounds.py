@@ -76,12 +76,12 @@ def _worst_products(w: Ints, a_range: tuple[int, int], datapath: Datapath) -> tu
     return np.maximum(ends.max(axis=0), 0), np.minimum(ends.min(axis=0), 0)
 
 
-def _fold_sums(values: Ints, k_tile: int) -> Ints:
+def _fold_sums(values: Codes, k_tile: int) -> Ints:
     """Sums over k within each fold: (G, K, N) -> (G, folds, N), at least one fold."""
     k = values.shape[1]
-    if k == 0:
-        return np.zeros((values.shape[0], 1, values.shape[2]), np.int64)
-    return np.asarray(np.add.reduceat(values, np.arange(0, k, k_tile), axis=1))
+    if k <= k_tile:
+        return np.asarray(values.sum(axis=1, keepdims=True, dtype=np.int64))
+    return np.asarray(np.add.reduceat(values, np.arange(0, k, k_tile), axis=1, dtype=np.int64))
 
 
 def _accumulator(p: Ints, n: Ints, b_lo: Ints, b_hi: Ints, preload: bool) -> Hull:
@@ -128,10 +128,19 @@ def _reaches(
     w: Codes, a_range: tuple[int, int], datapath: Datapath, k_tile: int
 ) -> tuple[Ints, Ints, Ints, Ints]:
     """Of some channels: the sums of the largest and of the least products; the least and largest
-    sum of a fold. Arrays of shape (G, N)."""
-    p, q = _worst_products(w.astype(np.int64), a_range, datapath)
-    folds = _fold_sums(q, k_tile).min(axis=1), _fold_sums(p, k_tile).max(axis=1)
-    return p.sum(axis=1), q.sum(axis=1), *folds
+    sum of a fold. Arrays of shape (G, N).
+
+    Products that keep all their bits are worst at the inputs' ends, and where these have one sign,
+    at 0: sums of the positive and of the negative weights say all.
+    """
+    if datapath.drop_bits:
+        p, q = _worst_products(w.astype(np.int64), a_range, datapath)
+        fold_p, fold_q = _fold_sums(p, k_tile), _fold_sums(q, k_tile)
+    else:
+        least, largest = min(a_range[0], 0), max(a_range[1], 0)
+        above, below = (_fold_sums(pick(w, 0), k_tile) for pick in (np.maximum, np.minimum))
+        fold_p, fold_q = above * largest + below * least, above * least + below * largest
+    return fold_p.sum(axis=1), fold_q.sum(axis=1), fold_q.min(axis=1), fold_p.max(axis=1)
 
 
 def _chain_type(p: Ints, q: Ints, k_tile: int, like: Ints) -> Hull:

@@ -69,8 +69,8 @@ def to_machine_formats(gemm: Gemm, machine: Machine, where: str) -> Gemm:
         return gemm
     return replace(
         gemm,
-        a=gemm.a.astype(np.int64) + da,
-        w=gemm.w.astype(np.int64) + dw,
+        a=gemm.a.astype(np.int64) + da if da else gemm.a,
+        w=gemm.w.astype(np.int64) + dw if dw else gemm.w,
         a_zero_point=gemm.a_zero_point + da,
         w_zero_point=gemm.w_zero_point + dw,
         a_range=(gemm.a_range[0] + da, gemm.a_range[1] + da),

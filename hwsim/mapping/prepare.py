@@ -57,8 +57,12 @@ class PreparedLayer:
     requantizer: Requantizer
 
 
-def prepare(gemm: Gemm, side: OutputSide, machine: Machine, where: str) -> PreparedLayer:
+def prepare(
+    gemm: Gemm, side: OutputSide, machine: Machine, where: str, bounds: Bounds | None = None
+) -> PreparedLayer:
     """Build everything that does not depend on the inputs.
+
+    ``bounds`` : what it found for the same layer on the same machine before.
 
     Raises
     ------
@@ -70,9 +74,9 @@ def prepare(gemm: Gemm, side: OutputSide, machine: Machine, where: str) -> Prepa
     gemm, real_bias = place_bias(gemm, side.real_bias, scales, policy, machine, where)
     datapath, bias = datapaths.build(gemm, machine, where)
     schedule = Schedule.of(machine, gemm.shape, gemm.packed)
-    if side.op == "batch_matmul":
+    if bounds is None and side.op == "batch_matmul":
         bounds = matmul_bounds(gemm, machine, schedule, where)
-    else:
+    elif bounds is None:
         bounds = layer_bounds(gemm, machine, datapath, schedule)
     requantizer = requantizers.build(
         policy,

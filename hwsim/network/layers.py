@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hwsim.array.bounds import Bounds
 from hwsim.array.conditions import LayerFacts
 from hwsim.array.gemm import Gemm, Ints
 from hwsim.array.memory import MemoryTiming, memory_timing
@@ -136,10 +137,13 @@ def codes_of(graph: Graph, codes: Mapping[str, NDArray[Any]], name: str) -> NDAr
     return np.broadcast_to(constant, (samples, *constant.shape)).astype(kind)
 
 
-def prepare_without_input(graph: Graph, node: Node, machine: Machine) -> PreparedLayer:
+def prepare_without_input(
+    graph: Graph, node: Node, machine: Machine, bounds: Bounds | None = None
+) -> PreparedLayer:
     """Meet of a layer and the machine, overrides applied; its product has no samples.
 
-    A batched product, whose weights are an input, has one sample of zeros.
+    A batched product, whose weights are an input, has one sample of zeros. ``bounds`` : as
+    `hwsim.mapping.prepare.prepare` has them.
 
     Raises
     ------
@@ -151,7 +155,7 @@ def prepare_without_input(graph: Graph, node: Node, machine: Machine) -> Prepare
     tensors = [graph.tensors[name] for name in node.inputs]
     zeros = [np.full((samples, *tensor.shape), tensor.zero_point) for tensor in tensors]
     _, gemm = next(layer_gemms(graph, node, zeros, own))
-    return prepare(gemm, output_side(graph, node), own, node.name)
+    return prepare(gemm, output_side(graph, node), own, node.name, bounds)
 
 
 def layer_memory(graph: Graph, node: Node, prepared: PreparedLayer) -> MemoryTiming | None:

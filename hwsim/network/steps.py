@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from hwsim.array.bounds import Bounds
 from hwsim.array.ledger import EventList
 from hwsim.array.overrides import for_layer
 from hwsim.array.requantizer_counts import Room
@@ -90,13 +91,14 @@ class ReadyLayers(Mapping[str, ReadyLayer]):
         self.keeps_all = weights <= WEIGHTS_KEPT
         self.nodes: dict[str, Node] = {}
         self.made: dict[str, ReadyLayer] = {}
+        self.bounds: dict[str, Bounds] = {}
         self.room = Room() if self.keeps_all else None  # else it goes with its layer
 
     def add(self, node: Node, prepared: PreparedLayer) -> None:
         """Take a layer in, if it can be made ready."""
         made = self._make(node, prepared)
         if made is not None:
-            self.nodes[node.name] = node
+            self.nodes[node.name], self.bounds[node.name] = node, prepared.bounds
             if self.keeps_all:
                 self.made[node.name] = made
 
@@ -112,7 +114,8 @@ class ReadyLayers(Mapping[str, ReadyLayer]):
         node = self.nodes[name]
         if name not in self.made:
             self.made.clear()
-            made = self._make(node, prepare_without_input(self.graph, node, self.machine))
+            bounds = self.bounds[name]
+            made = self._make(node, prepare_without_input(self.graph, node, self.machine, bounds))
             assert made is not None
             self.made[name] = made
         return self.made[name]
