@@ -10,12 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hwsim.array.gemm import Ints
-from hwsim.network.graph import Tensor, quantize_input
+from hwsim.network.graph import Tensor
 
 Reals = NDArray[np.float64]
 HISTOGRAM_EDGES = np.arange(-8.5, 9.0, 1.0)  # LSB; one more bin below and above
 TERMS = 7  # sums of `terms`
-BLOCK = 1 << 14  # differences that are counted at once: they stay near
+AT_ONCE = 1 << 17  # numbers of some samples: what is made of them stays near the processor
+BLOCK = 1 << 14  # differences that are counted at once
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,12 +93,18 @@ class ErrorTally:
         """Some samples; int64 and float64 arrays of shape (S, ..., channels)."""
         if not codes.size:
             return
+        step = max(AT_ONCE // codes[0].size, 1)
+        for start in range(0, len(codes), step):
+            self._add(codes[start : start + step], reference[start : start + step])
+
+    def _add(self, codes: Ints, reference: Reals) -> None:
+        """As many as stay near."""
         samples, tensor = len(codes), self.tensor
         steps = (reference / tensor.scale).reshape(samples, -1)
         whole = (codes - tensor.zero_point).astype(np.float64).reshape(samples, -1)
         difference = whole - steps
         self.count += codes.size
-        self.matches += int(np.count_nonzero(codes == quantize_input(tensor, reference)))
+        self.matches += int(np.count_nonzero(whole == quantized(tensor, steps)))
         self.max_lsb = float(max(self.max_lsb, difference.max(), -difference.min()))
         self.histogram += histogram(difference)
         rows = np.empty((samples, TERMS + self.channels))
@@ -124,6 +131,19 @@ class ErrorTally:
             histogram=self.histogram.copy(),
             channel_mean_lsb=self._sums[TERMS:] / pixels,
         )
+
+
+def quantized(tensor: Tensor, steps: Reals) -> Reals:
+    """`hwsim.network.graph.quantize_input` of values in LSB, less the zero point.
+
+    >>> from hwsim.arith.formats import IntFormat
+    >>> quantized(Tensor("y", (3,), IntFormat(8), 0.5, 100), np.array([0.5, 1.5, 99.0])).tolist()
+    [0.0, 2.0, 27.0]
+    """
+    assert tensor.format is not None
+    lo, hi = (end - tensor.zero_point for end in (tensor.format.lo, tensor.format.hi))
+    rounded = np.rint(steps)
+    return np.clip(rounded, lo, hi, out=rounded)
 
 
 def terms(
@@ -180,7 +200,10 @@ def histogram(difference: NDArray[np.float64]) -> Ints:
     below = np.zeros(HISTOGRAM_EDGES.size, np.int64)
     for start in range(0, flat.size, BLOCK):
         block = flat[start : start + BLOCK]
-        below += [np.count_nonzero(block < edge) for edge in HISTOGRAM_EDGES]
+        least, largest = np.searchsorted(HISTOGRAM_EDGES, (block.min(), block.max()), "right")
+        for i in range(least, largest):
+            below[i] += np.count_nonzero(block < HISTOGRAM_EDGES[i])
+        below[largest:] += block.size  # all of them
     return np.diff(below, prepend=0, append=flat.size)
 
 

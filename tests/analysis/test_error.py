@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
+from hwsim.analysis import error
 from hwsim.analysis.error import BLOCK, HISTOGRAM_EDGES, compare, histogram, top1
 from hwsim.arith.formats import IntFormat
 from hwsim.network.graph import Tensor
@@ -77,6 +78,30 @@ def test_histogram_counts_every_block_and_gives_an_edge_to_the_bin_above():
     all_edges = np.concatenate([[-np.inf], edges, [np.inf]])
     assert histogram(difference).tolist() == np.histogram(difference, all_edges)[0].tolist()
     assert histogram(near).tolist() == [2] * 19
+
+
+@pytest.mark.parametrize("spread", [0.1, 3.0, 40.0])
+def test_a_histogram_whose_edges_lie_outside_is_no_other(spread):
+    """Edges below or above all differences of a block are not counted one by one."""
+    rng = np.random.default_rng(3)
+    for middle in (-30.0, -8.5, 0.0, 8.5, 30.0):
+        difference = middle + spread * rng.uniform(-1, 1, BLOCK + 9)
+        difference[:3] = middle, middle + spread, middle - spread
+        all_edges = np.concatenate([[-np.inf], HISTOGRAM_EDGES, [np.inf]])
+        assert histogram(difference).tolist() == np.histogram(difference, all_edges)[0].tolist()
+
+
+def test_figures_do_not_depend_on_how_many_samples_are_summed_at_once(monkeypatch):
+    rng = np.random.default_rng(4)
+    codes, reference = rng.integers(-128, 128, (9, 5, 7)), rng.normal(0, 30, (9, 5, 7))
+    found = []
+    for at_once in (1, 2 * 35, 1 << 17):
+        monkeypatch.setattr(error, "AT_ONCE", at_once)
+        figures = compare(codes, tensor(shape=(5, 7)), reference, 3)
+        arrays_too = figures.histogram.tolist(), figures.channel_mean_lsb.tolist()
+        found.append((figures.as_json(), *arrays_too))
+    assert found[0] == found[1] == found[2]
+    assert found[0][1][0] > 0
 
 
 def test_no_signal_gives_null():
