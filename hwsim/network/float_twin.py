@@ -22,7 +22,7 @@ from hwsim.network.ops import FLOAT_OPS, operator_function
 from hwsim.network.ops.activation import clamp_real
 from hwsim.network.ops.policy import Reals
 
-BATCH_TAPS = 1 << 22  # operands of one layer held at once
+BATCH_TAPS = 1 << 18  # operands of one layer held at once: two megabytes stay near the processor
 K_ORDER = ["ky", "kx", "ic"]
 
 
