@@ -1,5 +1,6 @@
 """Sums that saturate at each addition: every form in vectors, and the definition, are one."""
 
+import numba
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -23,6 +24,7 @@ from hwsim.array.vector.saturating import (
     PIXELS,
     halves_of,
     lanes_of_vector,
+    tile_kernel,
 )
 
 
@@ -174,3 +176,25 @@ def test_codes_are_laid_as_operands(signed, shift):
     real = codes.view(np.int8) if signed else codes
     assert (images[:, 1:4, 2:10] == (real.astype(np.int64) - 5) << shift).all()
     assert (images[:, 0] == 9).all() and (images[:, :, 10:] == 9).all()  # noqa: PT018
+
+
+@pytest.mark.skipif(not HAS_LANE, reason="no vpdpwssds")
+def test_a_step_of_a_tile_stands_once_and_its_sums_stay_in_registers():
+    """Unrolled, sums waited on the stack: time depended on where that lay."""
+    vectors = 2
+    add_tiles = tile_kernel(LANE, vectors, False)
+
+    @numba.njit
+    def sums(x, places, taps, w, start, lo, hi, shift, out):
+        add_tiles(x, places, taps, w, start, start, lo, hi, lo, hi, shift, 1, out)
+
+    ints, words = (numba.types.Array(kind, 1, "C") for kind in (numba.int64, numba.int16))
+    w, start, out = (
+        numba.types.Array(kind, n, "C")
+        for kind, n in ((numba.int16, 3), (numba.int32, 2), (numba.int32, 3))
+    )
+    sums.compile((words, ints, ints, w, start, *(numba.int64,) * 3, out))
+    lines = sums.inspect_asm(sums.signatures[0]).split("\n")
+    at = [i for i, line in enumerate(lines) if "vpdpwssds" in line]
+    assert len(at) == PIXELS[vectors] * vectors
+    assert not [line for line in lines[at[0] : at[-1]] if "vmov" in line and "sp)" in line]

@@ -12,16 +12,7 @@ from __future__ import annotations
 from typing import Any
 
 from hwsim._jit import cpu_features, ir
-from hwsim.array.vector.emission import (
-    INDEX,
-    PAIRS,
-    VECTOR,
-    WORD,
-    WORDS,
-    Array,
-    Emitter,
-    Value,
-)
+from hwsim.array.vector.emission import INDEX, PAIRS, VECTOR, WORD, WORDS, Array, Emitter, Value
 from hwsim.array.vector.functions import vector_kernel
 from hwsim.array.vector.instructions import CHOSEN
 

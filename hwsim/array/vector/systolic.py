@@ -12,15 +12,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from hwsim.array.vector.emission import (
-    INDEX,
-    VECTOR,
-    WORD,
-    WORDS,
-    Array,
-    Emitter,
-    Slot,
-)
+from hwsim.array.vector.emission import INDEX, VECTOR, WORD, WORDS, Array, Emitter, Slot
 from hwsim.array.vector.functions import call_emitted, vector_kernel
 from hwsim.array.vector.systolic_halves import HalfTile
 from hwsim.array.vector.systolic_registers import (

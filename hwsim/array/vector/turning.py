@@ -5,12 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from hwsim._jit import ir
-from hwsim.array.vector.emission import (
-    INDEX,
-    WORD,
-    Array,
-    Emitter,
-)
+from hwsim.array.vector.emission import INDEX, WORD, Array, Emitter
 from hwsim.array.vector.functions import vector_kernel
 
 PIXELS, CHANNELS = 8, 16  # of one block
