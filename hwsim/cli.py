@@ -22,7 +22,7 @@ from hwsim import (
     cli_vectors,
     cli_verify,
 )
-from hwsim.cli_console import INTERRUPTED, OneLineErrors, watch_interrupts
+from hwsim.cli_console import INTERRUPTED, OneLineErrors, leave_at_once, watch_interrupts
 
 GARBAGE = (100_000, 50, 100)  # objects, then rounds, between two searches for unreachable cycles
 
@@ -88,6 +88,10 @@ def main() -> None:
         app(prog_name="hwsim")
     except KeyboardInterrupt:  # before the command line was read
         print("interrupted", file=sys.stderr)
-        sys.exit(INTERRUPTED)
+        leave_at_once(INTERRUPTED)
+    except SystemExit as end:
+        if end.code == INTERRUPTED:
+            leave_at_once(INTERRUPTED)
+        raise
     finally:
         gc.freeze()

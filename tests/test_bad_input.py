@@ -186,6 +186,35 @@ def test_interrupted_run_is_one_line_and_leaves_nothing(seconds, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+CRASHES_AT_THE_END = """
+import atexit, os, signal, sys
+from hwsim import cli
+
+atexit.register(os.kill, os.getpid(), signal.SIGSEGV)
+cli.app = lambda **words: {end}
+print("said")
+cli.main()
+"""
+
+
+@pytest.mark.parametrize(
+    ("end", "code"),
+    [
+        ("os.kill(os.getpid(), signal.SIGINT)", 130),
+        ("sys.exit(130)", 130),
+        ("sys.exit(2)", -signal.SIGSEGV),
+    ],
+)
+def test_an_interrupted_process_takes_nothing_apart(end, code):
+    """What is half-made may crash then; every other end is Python's own."""
+    ended = subprocess.run(
+        [sys.executable, "-c", CRASHES_AT_THE_END.replace("{end}", end)],
+        capture_output=True, text=True, timeout=50,
+    )  # fmt: skip
+    assert (ended.returncode, ended.stdout) == (code, "said\n")
+    assert ended.stderr == ("interrupted\n" if "SIGINT" in end else "")
+
+
 LOSES_AN_INTERRUPT = """
 import os, signal, sys, time
 import typer
