@@ -22,7 +22,8 @@ from hwsim import (
     cli_vectors,
     cli_verify,
 )
-from hwsim.cli_console import INTERRUPTED, OneLineErrors, leave_at_once, watch_interrupts
+from hwsim.cli_console import OneLineErrors
+from hwsim.cli_interrupt import INTERRUPTED, leave_at_once, take_interrupt, watch_interrupts
 
 GARBAGE = (100_000, 50, 100)  # objects, then rounds, between two searches for unreachable cycles
 
@@ -87,6 +88,7 @@ def main() -> None:
     try:
         app(prog_name="hwsim")
     except KeyboardInterrupt:  # before the command line was read
+        take_interrupt()
         print("interrupted", file=sys.stderr)
         leave_at_once(INTERRUPTED)
     except SystemExit as end:

@@ -2,29 +2,24 @@
 
 from __future__ import annotations
 
-import _thread
 import errno
 import json
 import os
-import signal
 import sys
-import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from enum import StrEnum
 from typing import Any
 
 import typer
 from typer.core import TyperGroup
 
+from hwsim.cli_interrupt import INTERRUPTED, take_interrupt, was_interrupted
 from hwsim.errors import HwsimError
 
-INTERRUPTED = 128 + signal.SIGINT
 ARGUMENTS = "hwsim.arguments"  # where a context keeps the words of the command line
-AGAIN = 0.1  # seconds after which a lost interrupt is raised once more
 BARE = {"--causes": "32"}  # options that may stand without their number, and what it is then
 Progress = Callable[[int, int, str], None]
-_interrupts: list[int] = []
 
 
 class Format(StrEnum):
@@ -79,41 +74,6 @@ def with_values(arguments: Sequence[str]) -> list[str]:
     return found
 
 
-def watch_interrupts() -> None:
-    """See that an interrupt ends the command, with one line.
-
-    An exception in a callback of the compiler or in a finalizer is lost: an interrupt that struck
-    there is raised once more a moment later. What was half-made then may complain when Python
-    takes it apart: after an interrupt nobody asks.
-    """
-
-    def interrupt(number: int, _frame: Any) -> None:
-        _interrupts.append(number)
-        raise KeyboardInterrupt
-
-    def lost(unraisable: Any) -> None:
-        if issubclass(unraisable.exc_type, KeyboardInterrupt):
-            again = threading.Timer(AGAIN, _thread.interrupt_main)
-            again.daemon = True
-            again.start()
-        elif not _interrupts:
-            sys.__unraisablehook__(unraisable)
-
-    signal.signal(signal.SIGINT, interrupt)
-    sys.unraisablehook = lost
-
-
-def leave_at_once(code: int) -> None:
-    """End the process, all files closed: Python takes nothing apart.
-
-    What an interrupt left half-made in the compiler may crash when it is taken apart.
-    """
-    for stream in (sys.stdout, sys.stderr):
-        with suppress(OSError):
-            stream.flush()
-    os._exit(code)
-
-
 @contextmanager
 def one_line_errors() -> Iterator[None]:
     """Turn failures that a user can mend into a line on stderr and an exit code."""
@@ -122,7 +82,7 @@ def one_line_errors() -> Iterator[None]:
     except HwsimError as error:
         raise _stop(str(error), error.exit_code) from None
     except KeyboardInterrupt:
-        raise _stop("interrupted", INTERRUPTED) from None
+        raise _interrupted() from None
     except OSError as error:
         _abandon_stdout()
         if error.errno == errno.EPIPE:  # the reader has seen enough: `hwsim hw list | head -1`
@@ -130,9 +90,14 @@ def one_line_errors() -> Iterator[None]:
         where = error.filename or "writing"
         raise _stop(f"{where}: {error.strerror or error}", HwsimError.exit_code) from None
     except Exception:
-        if _interrupts:  # lost in a callback of the compiler, which then failed
-            raise _stop("interrupted", INTERRUPTED) from None
+        if was_interrupted():  # lost in a callback of the compiler, which then failed
+            raise _interrupted() from None
         raise
+
+
+def _interrupted() -> typer.Exit:
+    take_interrupt()
+    return _stop("interrupted", INTERRUPTED)
 
 
 def _stop(message: str, code: int) -> typer.Exit:
