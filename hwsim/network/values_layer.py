@@ -1,7 +1,7 @@
 """A layer without its ledger, codes to codes.
 
 Images are laid out with their borders once, and taps are read where they lie; how sums are added
-is `values_exact`, `values_saturating`, `values_paired` and `values_proven`.
+is `values_exact`, `values_saturating`, `values_listed`, `values_paired` and `values_proven`.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from hwsim.mapping.prepare import PreparedLayer
 from hwsim.network.graph import Tensor
 from hwsim.network.values_exact import exact_sums_of
 from hwsim.network.values_geometry import Geometry
+from hwsim.network.values_listed import ListedSums, listed_sums_of
 from hwsim.network.values_paired import PairedSums, is_quicker, paired_sums_of
 from hwsim.network.values_pieces import Pieces, Span, joined
 from hwsim.network.values_proven import ProvenSums, proven_sums_of
@@ -35,13 +36,17 @@ class QuickLayer:
     """Codes to codes of one layer: arrays of int8 or uint8, (S, *shape) to (S, *shape).
 
     Each worker has memory of its own: one call at a time. ``proof`` : what is tried first, where
-    it has helped so far; ``way`` does the rest.
+    it has helped so far; ``way`` does the rest, or ``listed`` where the codes make that quicker.
     """
 
     def __init__(
-        self, way: Pieces[Any], output: Tensor, proof: Pieces[ProvenSums] | None = None
+        self,
+        way: Pieces[Any],
+        output: Tensor,
+        proof: Pieces[ProvenSums] | None = None,
+        listed: Pieces[ListedSums] | None = None,
     ) -> None:
-        self.way, self.proof, self.output = way, proof, output
+        self.way, self.proof, self.listed, self.output = way, proof, listed, output
         self.pixels = way.geometry.places.size
         self.at_once = max(1, OUTPUTS_AT_ONCE // max(self.pixels, 1))
 
@@ -60,8 +65,14 @@ class QuickLayer:
             if self.proof is not None and self.proof.sums.hopeful:
                 left = self._share(self.proof, some, left, found, worker)
             if left:
-                self._share(self.way, some, left, found, worker)
+                self._share(self.way_of(some), some, left, found, worker)
         return out.reshape(len(codes), *self.output.shape)
+
+    def way_of(self, codes: NDArray[Any]) -> Pieces[Any]:
+        """The quicker one for these codes."""
+        if self.listed is None or self.listed.sums.cost_of(codes) >= self.way.sums.cost:
+            return self.way
+        return self.listed
 
     @property
     def output_type(self) -> type[np.int8] | type[np.uint8]:
@@ -123,7 +134,9 @@ def quick_layer(
     sums = saturating_sums_of(*given)
     proven = proven_sums_of(*given, sums.tile)
     proof = None if proven is None else Pieces(geometry, proven, requantizer)
-    return "saturating", QuickLayer(Pieces(geometry, sums, requantizer), output, proof)
+    listed = listed_sums_of(*given)
+    lists = None if listed is None else Pieces(geometry, listed, requantizer)
+    return "saturating", QuickLayer(Pieces(geometry, sums, requantizer), output, proof, lists)
 
 
 def saturating_sums_of(

@@ -105,7 +105,12 @@ class SaturatingSums:
     kind: type[np.generic] = np.int16
 
     def __init__(
-        self, geometry: Geometry, prepared: PreparedLayer, source: Tensor, registers: Registers
+        self,
+        geometry: Geometry,
+        prepared: PreparedLayer,
+        source: Tensor,
+        registers: Registers,
+        form: Form | None = None,
     ) -> None:
         assert source.format is not None
         _, groups, _, steps, n = prepared.datapath.shape
@@ -113,8 +118,8 @@ class SaturatingSums:
         w = prepared.datapath.w.astype(np.int64).transpose(1, 0, 2).reshape(steps, channels)
         ends, self.chain = registers.ends, registers.chain
         adding = ends if self.chain is None else self.chain.link
-        self.form = Form(ENDS, 0)
-        if not self.by_channel:
+        self.form = form or Form(ENDS, 0)
+        if form is None and not self.by_channel:
             self.form = form_of(registers.operands, w, adding, channels, halves=self.chain is None)
         lanes = channels if self.by_channel else self.form.lanes
         shift = self.form.code_shift + self.form.weight_shift

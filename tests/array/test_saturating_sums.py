@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from oracles.rules import kept
+from oracles.saturating_sums import Operands, by_oracle
 
 from hwsim.array.saturating_sums import (
     add_saturating,
@@ -28,39 +28,8 @@ from hwsim.array.vector.saturating import (
 )
 
 
-def by_oracle(x, places, taps, w, start, late, bits, symmetric, link=64, fold=1):
-    """Python integers and the oracle's rule; ``link``: bits of the chain."""
-    rule = "saturate_symmetric" if symmetric else "saturate"
-    out = np.empty((len(places), w.shape[1]), np.int64)
-    for p, place in enumerate(places.tolist()):
-        for n in range(w.shape[1]):
-            total, chain = int(start[n]), 0
-            for k, tap in enumerate(taps.tolist()):
-                chain = kept(chain + int(x[place + tap]) * int(w[k, n]), link, "saturate")
-                if (k + 1) % fold == 0 or k + 1 == len(taps):
-                    total, chain = kept(total + chain, bits, rule), 0
-            out[p, n] = kept(total + int(late[n]), bits, rule)
-    return out
-
-
-class Problem:
-    """Random operands, at their ends more often than not."""
-
-    def __init__(self, seed, bits, steps, channels, pixels, symmetric):
-        rng = np.random.default_rng(seed)
-        self.x = np.where(rng.random(700) < 0.3, 255, rng.integers(-255, 256, 700))
-        self.w = rng.integers(-128, 128, (steps, channels))
-        self.w[rng.random(self.w.shape) < 0.3] = -128
-        self.places, self.taps = rng.integers(0, 300, pixels), rng.integers(0, 299, steps)
-        self.hi = (1 << bits - 1) - 1
-        self.lo = -self.hi - (not symmetric)
-        self.start = rng.integers(self.lo, self.hi + 1, channels)
-        self.late = rng.integers(-(1 << bits + 1), 1 << bits + 1, channels)
-        self.bits, self.symmetric = bits, symmetric
-
-    def expected(self, **chain):
-        given = (self.places, self.taps, self.w, self.start, self.late)
-        return by_oracle(self.x, *given, self.bits, self.symmetric, **chain)
+class Problem(Operands):
+    """Laid out for one way."""
 
     def found(self, form, vectors, shift=(0, 0), link=None, fold=1):
         """Laid out for one form, run, and taken apart; the definition on the same arrays."""
@@ -69,11 +38,7 @@ class Problem:
         w = lay_steps(self.w << shift[1], lanes, halves)
         x = np.append((self.x << shift[0]).astype(np.int16), np.int16(-1))
         places = np.pad(self.places, (0, -len(self.places) % PIXELS.get(vectors, 1)), mode="edge")
-        ends = []
-        for values in (self.start, self.late):
-            laid = np.zeros((len(w) * lanes), np.int32)
-            laid[: len(values)] = values
-            ends.append(laid.reshape(len(w), lanes))
+        ends = self.ends_in_lanes(lanes)
         rest = ((self.lo, self.hi, sum(shift)),)
         if link is not None:
             rest += ((-(1 << link - 1), (1 << link - 1) - 1), fold)

@@ -28,11 +28,15 @@ from hwsim.network.values_saturating import form_of
 K_ORDERS = (["ky", "kx", "ic"], ["ic", "ky", "kx"], ["kx", "ic", "ky"])
 
 
-def random_layer(seed, *, op="conv_2d", signed=True, weight_zero=False, step=1, least=False):
+def random_layer(
+    seed, *, op="conv_2d", signed=True, weight_zero=False, step=1, least=False, depth=None,
+    outputs=None,
+):  # fmt: skip
     """A layer as it may come, on an image of a few pixels; a code is worth ``step`` of its sum;
     ``least``: the zero point is the least code, so that no operand is negative."""
     rng = np.random.default_rng(seed)
-    depth, outputs = int(rng.integers(1, 40)), int(rng.integers(1, 70))
+    some_depth, some_outputs = int(rng.integers(1, 40)), int(rng.integers(1, 70))
+    depth, outputs = depth or some_depth, outputs or some_outputs
     kernel = rng.integers(1, 4, 2)
     shape = (*(kernel + rng.integers(0, 5, 2)).tolist(), depth)
     weight_shape = (outputs, *kernel, depth)

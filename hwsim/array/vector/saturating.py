@@ -100,10 +100,10 @@ def tile_kernel(form: int, vectors: int, folded: bool) -> Any:
                 _add_folds(walk, totals, ends, steps, fold, shift)
                 words = [[[(0, total())] for total in row] for row in totals]
             else:
-                first = [_first(e, add, start, block, lane, shift) for lane in lanes]
+                first = [first_total(e, add, start, block, lane, shift) for lane in lanes]
                 sums = [[e.slot(value) for value in first] for _ in at]
                 walk.run(sums, INDEX(0), steps)
-                words = [[_words(e, add, total(), shift) for total in row] for row in sums]
+                words = [[words_of(e, add, total(), shift) for total in row] for row in sums]
             for i, row in enumerate(words):
                 for lane, parts in zip(lanes, row, strict=True):
                     for word, value in parts:
@@ -165,7 +165,7 @@ def _add_folds(
                 total.set(ends.kept(b.add(total(), addend)))
 
 
-def _first(e: Emitter, add: Adding, start: Array, block: Any, lane: int, shift: Any) -> Any:
+def first_total(e: Emitter, add: Adding, start: Array, block: Any, lane: int, shift: Any) -> Any:
     """What the lanes of one vector begin with."""
     words = start.load(block, INDEX(lane), kind=VECTOR)
     if add.form == HALVES:
@@ -175,7 +175,7 @@ def _first(e: Emitter, add: Adding, start: Array, block: Any, lane: int, shift: 
     return e.builder.shl(words, e.splat(e.builder.trunc(shift, WORD), VECTOR))
 
 
-def _words(e: Emitter, add: Adding, total: Any, shift: Any) -> list[tuple[int, Any]]:
+def words_of(e: Emitter, add: Adding, total: Any, shift: Any) -> list[tuple[int, Any]]:
     """Sums as 32-bit lanes, with the lane that each vector begins at."""
     b = e.builder
     if add.form == HALVES:
