@@ -27,6 +27,7 @@ from hwsim.array.fast_tally import FAR, Tally, added, empty_tally
 from hwsim.array.fast_tiles import range_tiles, run_tiles, settle
 from hwsim.array.gemm import Datapath, Ints
 from hwsim.array.ledger import Place
+from hwsim.array.sample_ranges import range_samples
 from hwsim.array.threads import shares, side_by_side, threads
 
 WORTH_SHARING = 20_000_000  # MACs: what takes much longer than to start a thread
@@ -164,18 +165,50 @@ class LaneRun:
         first = np.min([np.full(2, outputs), *(f.first for f in found)], axis=0)
         return Happened(first, hits, any_stepped)
 
+    def by_sample(self, samples: int, exact: Ints) -> Ints:
+        """The range pass of the first so many samples that lie in the source, registers not looked
+        at: int64 ndarray of shape (S, 4, G, parts, 2, R), `Scratch.limits` of each.
+
+        ``exact`` : int64 ndarray of shape (S * G * M * N,), written.
+        """
+        if not self.workers:
+            self.workers.append(self._worker())
+        scratch, lanes = self.workers[0].scratch, self.lanes._replace(samples=samples)
+        limits = np.empty((samples, *scratch.limits.shape), np.int64)
+        limits[..., LO, :], limits[..., HI, :] = FAR, -FAR
+        if self._takes_planes(samples):
+            stride, outputs = lanes.strides[0], exact.size // max(samples, 1)
+            for s, own in enumerate(limits):
+                self._add_planes(lanes.codes[s * stride :], 1, own, exact[s * outputs :])
+            return limits
+        blocks = -(-samples * self.layout.shape[2] // self.layout.width)
+        range_samples(lanes, scratch, blocks, exact, limits)
+        return limits
+
     def _stays_in_planes(self, lanes: Lanes, exact: Ints) -> bool:
         """Whether a depthwise layer ran, and no sum left its register."""
+        if not self._takes_planes(lanes.samples):
+            return False
+        limits = self.workers[0].scratch.limits
+        return not self._add_planes(lanes.codes, lanes.samples, limits, exact)
+
+    def _takes_planes(self, samples: int) -> bool:
+        """Whether so many samples are worth a kernel of their own, or it is there."""
         if self.planes is None:
             return False
-        self.macs += lanes.samples * len(lanes.pixel) * self.planes.w.size
-        if self.macs < WORTH_PLANES and not is_kept(plane_sums):
-            return False
-        left = plane_sums(
-            lanes.codes, lanes.strides, lanes.pixel, lanes.step, self.planes, self.planes.rows(),
-            lanes.registers, lanes.chained, self.workers[0].scratch.limits, lanes.samples, exact,
+        self.macs += samples * len(self.lanes.pixel) * self.planes.w.size
+        return self.macs >= WORTH_PLANES or is_kept(plane_sums)
+
+    def _add_planes(self, codes: Ints, samples: int, limits: Ints, exact: Ints) -> bool:
+        """`plane_sums` of the first samples in ``codes``."""
+        assert self.planes is not None
+        lanes, planes = self.lanes, self.planes
+        return bool(
+            plane_sums(
+                codes, lanes.strides, lanes.pixel, lanes.step, planes, planes.rows(),
+                lanes.registers, lanes.chained, limits, samples, exact,
+            )
         )  # fmt: skip
-        return not left
 
     def tallies(self) -> tuple[Tally, Tally]:
         """Counters of chain and accumulator since the beginning, of all threads together."""

@@ -149,11 +149,12 @@ def range_tile(lanes, scratch, slot, slots, block, g, c):  # type: ignore[no-unt
 
 
 @inlined
-def take_range(lanes, scratch, slot, g, c):  # type: ignore[no-untyped-def]
-    """Widen the ranges by one tile; which registers any of its sums left: ``1 << row``, added."""
+def take_range(lanes, scratch, slot, g, c, limits):  # type: ignore[no-untyped-def]
+    """Widen ``limits``, of `Scratch`, by one tile; which registers any of its sums left:
+    ``1 << row``, added."""
     tile, registers, left = slot * lanes.by_runs, lanes.registers, scratch.left
     spans, total = scratch.spans[tile], scratch.total[tile]
-    v, n, limits = scratch.panels[slot], scratch.lengths[slot], scratch.limits[:, g, c]
+    v, n, limits = scratch.panels[slot], scratch.lengths[slot], limits[:, g, c]
     left[0] = left[1] = left[2] = 0
     widen(v, spans[ACC, LO], spans[ACC, HI], n, registers[ADDING], limits[PARTIAL], left[ADDING:])
     widen(v, total, total, n, registers[FINAL], limits[LAST], left[FINAL:])
@@ -183,7 +184,7 @@ def range_tiles(lanes, scratch, start, stop, exact):  # type: ignore[no-untyped-
             for tile in range(parts * slots):
                 c, slot = tile // slots, tile % slots
                 range_tile(lanes, scratch, slot, slots, block + slot, g, c)
-                if take_range(lanes, scratch, slot, g, c):
+                if take_range(lanes, scratch, slot, g, c, scratch.limits):
                     return block
                 places = scratch.places[slot, OUTPUT, : scratch.lengths[slot]]
                 panel, first = scratch.panels[slot], c * rows
@@ -211,7 +212,7 @@ def run_tiles(lanes, scratch, chain, acc, found, exact, out, stepped, start, sto
             for tile in range(parts * slots):
                 c, slot = tile // slots, tile % slots
                 range_tile(lanes, scratch, slot, slots, block + slot, g, c)
-                left = take_range(lanes, scratch, slot, g, c)
+                left = take_range(lanes, scratch, slot, g, c, scratch.limits)
                 places = scratch.places[slot, OUTPUT, : scratch.lengths[slot]]
                 panel, first = scratch.panels[slot], c * rows
                 most = min(rows, lanes.channels - first)

@@ -6,19 +6,19 @@ all its partial sums, its codes, and what the requantizer lost of them.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hwsim.array.fast_range import CHAIN_HI, CHAIN_LO, END_HI, collect_tiles
+from hwsim.array.fast_lanes import CHAIN_LAST, CHAIN_PARTIAL, LAST, PARTIAL
+from hwsim.array.fast_range import CHAIN_HI, CHAIN_LO
 from hwsim.array.fast_tally import FAR
 from hwsim.array.gemm import Ints
-from hwsim.array.sample_ranges import join_pixels
 from hwsim.mapping.ready import ReadyLayer
 
-FINAL_LO = END_HI + 1  # rows of `ExactPass.ends`: those of `Sums.ends`, and two more
+ROWS = [PARTIAL, CHAIN_PARTIAL, CHAIN_LAST, LAST]  # of `Scratch.limits`, as `ExactPass.ends` is
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,35 +50,28 @@ class ExactPass:
 def exact_pass(ready: ReadyLayer, codes: NDArray[Any]) -> ExactPass:
     """Codes of shape (S, *shape) with unlimited registers; their widths are not looked at."""
     run, (groups, m, n) = ready.lane_run(limited=False), ready.columns
-    scratch, samples = run.layout.scratch(), len(codes)
-    rows = 2 * (1 + 2 * min(run.layout.chained, scratch.ends.shape[1]))
+    samples = len(codes)
     found = ExactPass(
         codes=np.empty((samples, groups, m, n), ready.kind),
-        ends=np.empty((FINAL_LO + 2, samples, groups, n), np.int64),
+        ends=np.empty((len(ROWS), 2, samples, groups, n), np.int64),
         levels=np.empty((samples, 1, 2), np.int64),
         clipped=np.empty((samples, groups, n), np.int64),
         events=np.empty((samples, groups, n), np.int64),
         first=np.full(samples, -1),
     )
-    found.ends[0::2], found.ends[1::2] = FAR, -FAR
     for start in range(0, samples, ready.at_once):
         some = slice(start, min(start + ready.at_once, samples))
-        shape = (some.stop - start, groups, m, n)
-        size = int(np.prod(shape))
-        both = ready.room.of("ranges", (1 + rows) * size, np.int64).reshape(1 + rows, size)
-        exact, ends = both[0], both[1:]
+        exact, _ = ready.sums(some.stop - start)
         ready.images.place(codes[some])
-        lanes = run.lanes._replace(samples=shape[0])
-        collect_tiles(lanes, scratch, -(-shape[0] * m // run.layout.width), exact, ends)
-        exact, ends = exact.reshape(shape), ends.reshape(rows, *shape)
-        for row in range(0, rows, 2):
-            join_pixels(ends[row], ends[row + 1], *found.ends[row : row + 2, some])
-        join_pixels(exact, exact, *found.ends[FINAL_LO:, some])
+        limits = run.by_sample(len(exact), exact.reshape(-1))
+        limits = limits.transpose(1, 4, 0, 2, 3, 5).reshape(4, 2, len(exact), groups, -1)
+        found.ends[:, :, some] = limits[ROWS, ..., :n]
         flags, *counts = ready.requantizer.by_sample(exact, found.codes[some])
         found.clipped[some], found.events[some] = counts
-        happened = flags.reshape(shape[0], -1)
+        happened = flags.reshape(len(exact), -1)
         with_events = np.flatnonzero(found.events[some].any(axis=(1, 2)))
         found.first[start + with_events] = happened[with_events].argmax(axis=1)
-    found.levels[:, 0, 0] = found.ends[CHAIN_LO].min(axis=(1, 2), initial=FAR)
-    found.levels[:, 0, 1] = found.ends[CHAIN_HI].max(axis=(1, 2), initial=-FAR)
-    return found
+    ends = found.ends.reshape(-1, samples, groups, n)
+    found.levels[:, 0, 0] = ends[CHAIN_LO].min(axis=(1, 2), initial=FAR)
+    found.levels[:, 0, 1] = ends[CHAIN_HI].max(axis=(1, 2), initial=-FAR)
+    return replace(found, ends=ends)

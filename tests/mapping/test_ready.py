@@ -28,10 +28,16 @@ LAYERS = {  # image, weight, words
     "depthwise": (
         (6, 6, 4), (8, 3, 3, 1), {"groups": 4, "padding": ((1, 0), (1, 0))},
     ),
+    "planes": ((7, 6, 4), (4, 3, 3, 1), {"groups": 4, "padding": ((1, 1), (1, 0))}),
     "turned": ((4, 5, 3), (4, 3, 2, 3), {"stride": (2, 3), "padding": ((1, 0), (0, 1))}),
     "linear": ((3, 17), (9, 17), {}),
 }  # fmt: skip
-OPS = {"depthwise": "depthwise_conv_2d", "turned": "transpose_conv_2d", "linear": "fully_connected"}
+OPS = {
+    "depthwise": "depthwise_conv_2d",
+    "planes": "depthwise_conv_2d",
+    "turned": "transpose_conv_2d",
+    "linear": "fully_connected",
+}
 MACHINES = {
     "saturating": {"accumulator": (13, "saturate")},
     "wrapping": {"accumulator": (12, "wrap"), "bias": (32, "saturate", 0, "last")},
