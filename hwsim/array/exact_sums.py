@@ -74,21 +74,6 @@ def exact_sums(x, places, jump, w, start, out):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def exact_taps(x, places, taps, w, start, out):  # type: ignore[no-untyped-def]
-    """Channel by channel: ``out[p, c] = start[c] + sum over taps t of x[places[p] + taps[t] + c] *
-    w[t, c]``, int32."""
-    channels = start.size
-    for p in range(places.size):
-        row = out[p]
-        row[:] = start
-        for t in range(taps.size):
-            first = places[p] + taps[t]
-            codes, weights = x[first : first + channels], w[t]
-            for c in range(channels):
-                row[c] += np.int32(codes[c]) * weights[c]
-
-
-@kernel
 def store_once(sums, lo, hi, overflow, wrap_bits):  # type: ignore[no-untyped-def]
     """Every sum as a register keeps it."""
     if overflow == WRAP and wrap_bits == 0:

@@ -121,35 +121,6 @@ def folded_sums(form: int, vectors: int) -> Callable[..., None]:
 
 
 @kernel
-def saturating_taps(x, places, taps, w, start, late, register, link, fold, out):  # type: ignore[no-untyped-def]
-    """Channel by channel, as `add_folds`: ``x[places[p] + taps[k] + c] * w[k, c]``; no shift.
-
-    Without a chain a fold is one step, whose product the link holds. ``w``: int32 of shape
-    (K, channels); ``start``, ``late``: (channels,).
-    """
-    word = out.dtype.type
-    lo, hi = word(register[0]), word(register[1])
-    link_lo, link_hi = word(link[0]), word(link[1])
-    channels = start.size
-    chain = np.empty_like(start)
-    for p in range(places.size):
-        total = out[p]
-        total[:] = start
-        for begin in range(0, taps.size, fold):
-            chain[:] = 0
-            for k in range(begin, min(begin + fold, taps.size)):
-                first = places[p] + taps[k]
-                codes, weights = x[first : first + channels], w[k]
-                for c in range(channels):
-                    product = word(codes[c] * weights[c])
-                    chain[c] = fit(word(chain[c] + product), link_lo, link_hi, SATURATE, 0)
-            for c in range(channels):
-                total[c] = fit(word(total[c] + chain[c]), lo, hi, SATURATE, 0)
-        for c in range(channels):
-            total[c] = fit(int(total[c]) + int(late[c]), lo, hi, SATURATE, 0)
-
-
-@kernel
 def lay_codes(codes, top_bit, zero, shift, images, first, size, row):  # type: ignore[no-untyped-def]
     """Images of operands, ``((codes ^ top_bit) - zero) << shift``: uint8 to int16.
 

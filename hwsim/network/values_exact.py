@@ -19,10 +19,10 @@ from numpy.typing import NDArray
 
 from hwsim.arith.overflow import Overflow
 from hwsim.array.bounds import Bounds
+from hwsim.array.channel_sums import exact_channels, repeated
 from hwsim.array.exact_sums import (
     TILES,
     exact_sums,
-    exact_taps,
     lanes_of,
     lay_blocks,
     store_once,
@@ -93,7 +93,8 @@ class ExactSums:
         self.jump, self.taps = geometry.jump, geometry.taps
         self.weight: NDArray[np.signedinteger]
         if self.by_channel:
-            self.weight = np.ascontiguousarray(weight[..., 0].reshape(channels, -1).T, np.int32)
+            self.weight = repeated(weight[..., 0].reshape(channels, -1).T)
+            self.row = repeated(self.start)
         else:
             by_run = weight.transpose(1, 2, 3, 0).reshape(ky, -1, channels)
             self.weight = lay_blocks(by_run, lanes)
@@ -106,7 +107,7 @@ class ExactSums:
     def add(self, images: NDArray[Any], places: Ints, out: NDArray[np.int32]) -> list[Span]:
         """Sums of whole tiles."""
         if self.by_channel:
-            exact_taps(images, places, self.taps, self.weight, self.start[0], out[:, 0])
+            exact_channels(images, places, self.taps, self.weight, self.row, out[:, 0])
         else:
             exact_sums(images, places, self.jump, self.weight, self.start, out)
         if self.once is not None:

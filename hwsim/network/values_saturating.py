@@ -13,13 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hwsim.arith.formats import signed_bits
+from hwsim.array.channel_sums import repeated, saturating_channels
 from hwsim.array.gemm import Ints
 from hwsim.array.saturating_sums import (
     folded_sums,
     lay_codes,
     lay_steps,
     saturating_sums,
-    saturating_taps,
 )
 from hwsim.array.vector import saturating
 from hwsim.array.vector.instructions import CHOSEN
@@ -29,7 +29,7 @@ from hwsim.network.graph import Tensor
 from hwsim.network.values_codes import padded
 from hwsim.network.values_geometry import Geometry
 from hwsim.network.values_pieces import Span
-from hwsim.network.values_registers import HALF, WORD, Chain, Registers
+from hwsim.network.values_registers import HALF, WORD, Registers
 
 PLAIN_LANES = 64
 COST = {LANE: 1.0, ENDS: 1.7, HALVES: 2.3}  # of a vector's addition, measured
@@ -96,9 +96,6 @@ def form_of(
     return min(forms, key=lambda form: form.cost(channels))
 
 
-ANY_PRODUCT = Chain((-(1 << WORD - 2), 1 << WORD - 2))
-
-
 class SaturatingSums:
     """`hwsim.network.values_pieces.Sums` in the array's order."""
 
@@ -128,13 +125,15 @@ class SaturatingSums:
         self.tile, self.macs = self.form.tile, w.size
         self.weight: NDArray[np.signedinteger]
         if self.by_channel:
-            self.weight = np.ascontiguousarray(w, np.int32)
+            self.weight = repeated(w)
         else:
             self.weight = lay_steps(w << self.form.weight_shift, lanes, self.form.halves)
         start = padded(np.clip(registers.first, *ends), lanes)
         self.start = start.reshape(-1, lanes).astype(np.int32)
         self.late = padded(registers.last, lanes).reshape(-1, lanes).astype(np.int32)
         self.shape = (len(self.start), lanes)
+        if self.by_channel:
+            self.rows = repeated(self.start), repeated(self.late)
         self.top_bit = np.uint8(128 if source.format.signed else 0)
         self.zero = int(self.top_bit) + registers.zero
         border = source.zero_point + int(self.top_bit) - self.zero
@@ -148,11 +147,11 @@ class SaturatingSums:
 
     def add(self, images: NDArray[Any], places: Ints, out: NDArray[np.int32]) -> list[Span]:
         """Sums of whole tiles."""
-        given, chain = (images, places, self.taps, self.weight), self.chain or ANY_PRODUCT
+        given, chain = (images, places, self.taps, self.weight), self.chain
         if self.by_channel:
-            ends = (self.start[0], self.late[0], self.register, chain.link)
-            saturating_taps(*given, *ends, chain.fold, out[:, 0])
-        elif self.chain is None:
+            link, fold = (self.register[:2], 0) if chain is None else (chain.link, chain.fold)
+            saturating_channels(*given, *self.rows, self.register, link, fold, out[:, 0])
+        elif chain is None:
             add = saturating_sums(self.form.form, self.form.vectors)
             add(*given, self.start, self.late, self.register, out)
         else:

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from oracles.saturating_sums import Operands, by_oracle
+from oracles.saturating_sums import Operands
 
 from hwsim.array.saturating_sums import (
     add_saturating,
@@ -13,7 +13,6 @@ from hwsim.array.saturating_sums import (
     lay_codes,
     lay_steps,
     saturating_sums,
-    saturating_taps,
 )
 from hwsim.array.vector.instructions import CHOSEN
 from hwsim.array.vector.saturating import (
@@ -97,26 +96,6 @@ def test_sums_of_chains_are_those_of_the_oracle(
         code = min(32 - link, 7)
         shift = (code, 32 - link - code)
         assert (problem.found(LANE, vectors, shift, link, fold) == expected).all()
-
-
-@pytest.mark.parametrize("fold", [1, 4])
-@pytest.mark.parametrize("bits", [12, 15, 16, 17, 20, 28])
-def test_sums_of_channels_are_those_of_the_oracle(bits, fold):
-    rng = np.random.default_rng(bits)
-    problem = Problem(bits, bits, 9, 37, 20, symmetric=bits == 15)
-    out = np.empty((20, 37), np.int32)
-    register, link = (problem.lo, problem.hi, 0), 31 if fold == 1 else 16
-    ends = (-(1 << link - 1), (1 << link - 1) - 1)
-    saturating_taps(
-        problem.x.astype(np.int16), problem.places, problem.taps, problem.w.astype(np.int32),
-        problem.start.astype(np.int32), problem.late.astype(np.int32), register, ends, fold, out,
-    )  # fmt: skip
-    for c in rng.permutation(37)[:9]:
-        alone = by_oracle(
-            problem.x[c:], problem.places, problem.taps, problem.w[:, [c]], problem.start[[c]],
-            problem.late[[c]], bits, bits == 15, link, fold,
-        )  # fmt: skip
-        assert (out[:, [c]] == alone).all()
 
 
 def test_the_definition_runs_without_numba():

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import hwsim
-from hwsim.array.exact_sums import TILES, add_exact, exact_sums, exact_taps, lanes_of, lay_blocks
+from hwsim.array.exact_sums import TILES, add_exact, exact_sums, lanes_of, lay_blocks
 from hwsim.importers import hardware
 from hwsim.network import run as network_run
 from hwsim.network.values import Values
@@ -103,15 +103,3 @@ def test_exact_sums_are_the_matrix_product(pixels, length, runs, channels, seed)
     plain = np.empty_like(out)
     add_exact(x, places[:2], jump, blocks, start, plain)
     assert (plain[:2] == out[:2]).all()
-
-
-def test_exact_taps_are_the_sums_of_each_channel():
-    rng = np.random.default_rng(0)
-    x = rng.integers(0, 256, 500).astype(np.uint8)
-    places, taps = rng.integers(0, 300, 11), rng.integers(0, 150, 9)
-    w = rng.integers(-128, 128, (9, 13)).astype(np.int32)
-    start = rng.integers(-1000, 1000, 13).astype(np.int32)
-    out = np.empty((11, 13), np.int32)
-    exact_taps(x, places, taps, w, start, out)
-    codes = x[places[:, None, None] + taps[:, None] + np.arange(13)].astype(np.int64)
-    assert (out == (codes * w).sum(axis=1) + start).all()

@@ -1,7 +1,7 @@
 """Sums that saturate at each addition, of the steps whose code is not 0: lanes are channels.
 
-Every output has its own list of steps, so a step's weights are read anew for each output, and a
-vector of them costs as much as two additions would. Weights of a *part* of the steps at a time
+Every output has its own list of steps, so each addition reads its weights anew: one load with every
+instruction, which bounds the time. Weights of a *part* of the steps at a time
 stay in the processor's nearest memory while many outputs pass through them; between parts a sum
 waits where its result will stand. `hwsim.array.listed_sums` has the definitions.
 """
