@@ -145,8 +145,9 @@ def plane_sums(  # type: ignore[no-untyped-def]
                 left |= widen(inside, total, total, own[LAST], registers[FINAL])
                 out = (s * w.shape[0] + g) * pixels + first
                 for y in range(many):
-                    for x in range(width):
-                        exact[out + y * width + x] = total[y * pitch + x]
+                    row, sums = exact[out + y * width :], total[y * pitch :]
+                    for x in range(width):  # indices that count from 0: vectors
+                        row[x] = sums[x]
     return left
 
 
