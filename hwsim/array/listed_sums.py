@@ -16,7 +16,7 @@ from hwsim._jit import kernel
 from hwsim.array.gemm import Ints
 from hwsim.array.vector.listed import GROUP, lay_lists, listed_kernel
 
-OUTPUTS = 64  # whose lists stand at once
+OUTPUTS = 64  # whose lists stand at once: they share what it takes to read the weights
 NEAR = 1 << 15  # bytes of weights that stay in the processor's nearest memory
 VECTOR_BYTES = 64
 MOST_STEPS = 1 << 16  # that a list can name
@@ -77,12 +77,14 @@ def listed_sums(form: int, vectors: int) -> Callable[..., None]:
         codes = np.empty((OUTPUTS, room), np.int32)
         steps = np.empty((OUTPUTS, room), np.uint16)
         ends = np.empty((OUTPUTS, -(-taps.size // part) + 1), np.int64)
-        for begin in range(0, places.size, OUTPUTS):
-            some = places[begin : begin + OUTPUTS]
+        batches = -(-places.size // OUTPUTS)
+        many = -(-places.size // max(batches, 1))  # about the same number each
+        for begin in range(0, places.size, many):
+            some = places[begin : begin + many]
             lay_lists(x, some, taps, part, codes, steps, ends)
             of_some = ends[: some.size]
             add_listed(
-                codes, steps, of_some, w, start, late, lo, hi, shift, out[begin : begin + OUTPUTS]
+                codes, steps, of_some, w, start, late, lo, hi, shift, out[begin : begin + many]
             )
 
     return in_lists

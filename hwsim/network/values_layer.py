@@ -65,14 +65,21 @@ class QuickLayer:
             if self.proof is not None and self.proof.sums.hopeful:
                 left = self._share(self.proof, some, left, found, worker)
             if left:
-                self._share(self.way_of(some), some, left, found, worker)
+                outputs = sum(stop - start for start, stop in left)
+                way = self.way_of(some, outputs // self._parts(outputs, worker))
+                self._share(way, some, left, found, worker)
         return out.reshape(len(codes), *self.output.shape)
 
-    def way_of(self, codes: NDArray[Any]) -> Pieces[Any]:
-        """The quicker one for these codes."""
-        if self.listed is None or self.listed.sums.cost_of(codes) >= self.way.sums.cost:
+    def way_of(self, codes: NDArray[Any], outputs: int) -> Pieces[Any]:
+        """The quicker one for these codes, so many outputs a part."""
+        if self.listed is None or outputs < self.listed.sums.fewest:
             return self.way
-        return self.listed
+        return self.listed if self.listed.sums.cost_of(codes) < self.way.sums.cost else self.way
+
+    def _parts(self, outputs: int, worker: Worker) -> int:
+        """Parts in which so many outputs are shared out."""
+        hands = worker.hands(self.way.sums.macs * outputs)
+        return 1 if hands == 1 else hands * PARTS
 
     @property
     def output_type(self) -> type[np.int8] | type[np.uint8]:
@@ -92,8 +99,7 @@ class QuickLayer:
         images, places = way.lay(codes, worker.number), way.places(len(codes))
         outputs, tile = sum(stop - start for start, stop in spans), way.sums.tile
         hands = worker.hands(way.sums.macs * outputs)
-        parts = 1 if hands == 1 else hands * PARTS
-        part = max(-(-outputs // tile // parts), 1) * tile
+        part = max(-(-outputs // tile // self._parts(outputs, worker)), 1) * tile
         left: list[Span] = []
 
         def make(begin: int, end: int, number: int) -> None:

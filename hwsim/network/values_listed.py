@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hwsim.array.gemm import Ints
-from hwsim.array.listed_sums import are_groups, listed_sums
+from hwsim.array.listed_sums import OUTPUTS, are_groups, listed_sums
 from hwsim.array.vector.listed import HAS_LISTS
 from hwsim.array.vector.saturating import HALVES, LANE
 from hwsim.mapping.prepare import PreparedLayer
@@ -28,6 +28,7 @@ STEP = {  # of a vector's addition, by form and by vectors of a block, measured
     LANE: {2: 1.95, 4: 1.55, 8: 1.5},
     HALVES: {1: 3.7, 2: 2.35, 4: 2.15},
 }
+FEWEST = {LANE: OUTPUTS, HALVES: 1}  # outputs of a part: fewer would wait for their weights
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,11 @@ class ListedSums(SaturatingSums):
         given = (images, places, self.taps, self.weight, self.start, self.late, self.register)
         add(*given, out)
         return []
+
+    @property
+    def fewest(self) -> int:
+        """Outputs that are worth a pass over the weights."""
+        return FEWEST[self.form.form]
 
     def cost_of(self, codes: NDArray[Any]) -> float:
         """Of one output of these codes, in the measure of `hwsim.network.values_saturating`."""

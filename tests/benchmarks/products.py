@@ -98,7 +98,7 @@ class SaturatingProduct:
         prepared = prepare_without_input(graph, graph.nodes[0], machine)
         source, output = graph.tensors["x"], graph.tensors["y"]
         _, layer = quick_layer(graph.nodes[0].layer, prepared, source, output)
-        self.way, self.proof = layer.way_of(self.a[None]), layer.proof if proof else None
+        self.way, self.proof = layer.way_of(self.a[None], product.m), layer.proof if proof else None
         both = [way for way in (self.way, self.proof) if way is not None]
         self.images = [way.lay(self.a[None], 0) for way in both]
         self.places = [way.places(1) for way in both]
