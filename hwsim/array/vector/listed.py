@@ -1,9 +1,9 @@
 """Sums that saturate at each addition, of the steps whose code is not 0: lanes are channels.
 
 Every output has its own list of steps, so each addition reads its weights anew: one load with every
-instruction, which bounds the time. Weights of a *part* of the steps at a time
-stay in the processor's nearest memory while many outputs pass through them; between parts a sum
-waits where its result will stand. `hwsim.array.listed_sums` has the definitions.
+instruction, which bounds the time. Weights of a *part* of the steps at a time stay in the
+processor's nearest memory while many outputs pass through them; between parts a sum waits where its
+result will stand. `hwsim.array.listed_sums` has the definitions.
 """
 
 from __future__ import annotations
