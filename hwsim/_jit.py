@@ -9,6 +9,7 @@ them, and of the choice of vector instructions, so that a stale kernel can never
 
 from __future__ import annotations
 
+import ctypes
 import hashlib
 import os
 import shutil
@@ -37,6 +38,7 @@ __all__ = [
     "is_kept",
     "kernel",
     "lean_kernel",
+    "matrix_registers",
     "overload",
     "source_digest",
     "types",
@@ -50,6 +52,7 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 _PACKAGE = Path(__file__).parent
 _KEPT_DIGESTS = 3
+_ARCH_PRCTL, _REQUEST, _TILE_DATA = 158, 0x1023, 18  # of Linux on x86-64
 KERNEL_FLOORS = ("_jit.py", "arith", "array", "mapping", "network")
 
 
@@ -65,6 +68,15 @@ def cpu_features() -> frozenset[str]:
     asked = numba.config.CPU_FEATURES  # type: ignore[attr-defined]
     features = get_host_cpu_features() if asked is None else asked  # type: ignore[no-untyped-call]
     return frozenset(name[1:] for name in features.split(",") if name.startswith("+"))
+
+
+def matrix_registers() -> bool:
+    """Whether kernels may use the processor's matrix registers (AMX), by which Linux means whoever
+    asks: they are large, and a signal must find room for them (arch_prctl, ARCH_REQ_XCOMP_PERM)."""
+    if vectors() != "best" or sys.platform != "linux" or "amx-int8" not in cpu_features():
+        return False
+    granted: int = ctypes.CDLL(None).syscall(_ARCH_PRCTL, _REQUEST, _TILE_DATA)
+    return granted == 0
 
 
 def source_digest(*words: str, of_kernels: bool = False) -> str:
@@ -95,9 +107,21 @@ def _cache_folder() -> Path:
             shutil.rmtree(stale, ignore_errors=True)
     except OSError:
         pass  # pruning is a courtesy: a folder that vanished meanwhile is no failure
-    return parent / f"kernels-{source_digest(numba.__version__, vectors(), of_kernels=True)}"
+    words = numba.__version__, vectors(), str(matrix_registers())
+    return parent / f"kernels-{source_digest(*words, of_kernels=True)}"
 
 
+def _features() -> str | None:
+    """What numba is told of the processor: all it finds, and whole vectors of 512 bits where there
+    are some. LLVM would take halves, for processors whose clock once fell; our vector code is of
+    whole ones beside it. None: numba's own choice, or the user's."""
+    asked: str | None = numba.config.CPU_FEATURES  # type: ignore[attr-defined]
+    if asked is not None or vectors() not in ("best", "avx512") or "avx512f" not in cpu_features():
+        return asked
+    return f"{get_host_cpu_features()},-prefer-256-bit"  # type: ignore[no-untyped-call]
+
+
+numba.config.CPU_FEATURES = _features()  # type: ignore[attr-defined]  # set at run time
 numba.config.CACHE_DIR = str(_cache_folder())  # type: ignore[attr-defined]  # set at run time
 
 

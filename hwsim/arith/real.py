@@ -12,6 +12,18 @@ from hwsim._jit import kernel
 from hwsim.arith.rounding import round_up
 
 _DIGITS = Context(prec=40)
+FLOAT_BOUND = float(1 << 62)
+
+
+@kernel
+def nearest(x: float | np.float32) -> int:
+    """The nearest integer, ties to even; ``x`` is first held in +-2**62, so that the conversion is
+    defined.
+
+    >>> nearest(2.5), nearest(-3.5), nearest(1e30) == 1 << 62
+    (2, -4, True)
+    """
+    return int(np.rint(min(max(np.float64(x), -FLOAT_BOUND), FLOAT_BOUND)))
 
 
 @kernel

@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hwsim._jit import kernel
+from hwsim.arith.real import FLOAT_BOUND, nearest
 
 Reals = NDArray[np.float64]
-FLOAT_BOUND = float(1 << 62)
 
 
 def bias_codes(bias: Reals, input_scale: float, weight_scale: Reals, dtype: Any) -> NDArray[Any]:
@@ -51,6 +51,12 @@ def bias_codes(bias: Reals, input_scale: float, weight_scale: Reals, dtype: Any)
 
 
 @kernel
+def float32_bias_product(acc: int, factor: float, bias: float) -> np.float32:
+    """``f32((f32(acc) + bias) * factor)``: what `float32_bias` rounds."""
+    return (np.float32(acc) + np.float32(bias)) * np.float32(factor)
+
+
+@kernel
 def float32_bias(acc: int, factor: float, bias: float) -> tuple[int, bool]:
     """The bias in accumulator units, added in binary32 before the one multiplication.
 
@@ -66,9 +72,7 @@ def float32_bias(acc: int, factor: float, bias: float) -> tuple[int, bool]:
     >>> float32_bias(1 << 24, 1.0, 1.0)  # the sum itself is rounded
     (16777216, False)
     """
-    product = (np.float32(acc) + np.float32(bias)) * np.float32(factor)
-    bounded = min(max(np.float64(product), -FLOAT_BOUND), FLOAT_BOUND)
-    return int(np.rint(bounded)), False
+    return nearest(float32_bias_product(acc, factor, bias)), False
 
 
 def float32_bias_constants(
@@ -92,6 +96,16 @@ def float32_bias_constants(
 
 
 @kernel
+def float32_dequantized_code(
+    acc: int, unit: float, weight: float, bias: float, steps: float, zero_point: int
+) -> np.float32:
+    """``f32(f32(real * steps) + zero_point)``: what `float32_dequantized` rounds."""
+    scaled = (np.float32(acc) * np.float32(unit)) * np.float32(weight)
+    real = scaled + np.float32(bias)
+    return real * np.float32(steps) + np.float32(zero_point)
+
+
+@kernel
 def float32_dequantized(
     acc: int, unit: float, weight: float, bias: float, steps: float, zero_point: int
 ) -> tuple[int, bool]:
@@ -110,11 +124,7 @@ def float32_dequantized(
     >>> float32_dequantized(3, 0.5, 1.0, 1.0, 1.0, 0)  # 1.5 + 1
     (2, False)
     """
-    scaled = (np.float32(acc) * np.float32(unit)) * np.float32(weight)
-    real = scaled + np.float32(bias)
-    code = real * np.float32(steps) + np.float32(zero_point)
-    bounded = min(max(np.float64(code), -FLOAT_BOUND), FLOAT_BOUND)
-    return int(np.rint(bounded)), False
+    return nearest(float32_dequantized_code(acc, unit, weight, bias, steps, zero_point)), False
 
 
 def float32_dequantized_constants(
@@ -167,8 +177,7 @@ def real_bias(
     """
     real = np.float32(np.float64(acc) * unit + bias)
     steps = (real / np.float32(divisor)) * np.float32(multiplier)
-    bounded = min(max(np.float64(steps), -FLOAT_BOUND), FLOAT_BOUND)
-    return int(np.rint(bounded)), False
+    return nearest(steps), False
 
 
 def real_bias_constants(

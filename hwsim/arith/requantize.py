@@ -17,12 +17,11 @@ import numpy as np
 from hwsim._jit import kernel
 from hwsim.arith.fixed_point import high_multiply
 from hwsim.arith.overflow import wrap
-from hwsim.arith.real import round_real
+from hwsim.arith.real import FLOAT_BOUND, nearest, round_real
 from hwsim.arith.rounding import Rounding, shift_right, shift_right_stochastic
 
 INT32_LO = -(1 << 31)
 INT32_HI = (1 << 31) - 1
-FLOAT_BOUND = float(1 << 62)
 
 
 class Scheme(IntEnum):
@@ -201,6 +200,12 @@ def multiply_add_shift(
 
 
 @kernel
+def float32_product(acc: int, factor: float) -> np.float32:
+    """``f32(f32(acc) * factor)``: what `float32` rounds."""
+    return np.float32(acc) * np.float32(factor)
+
+
+@kernel
 def float32(acc: int, factor: float) -> tuple[int, bool]:
     """Multiply in binary32, ties to even.
 
@@ -216,9 +221,7 @@ def float32(acc: int, factor: float) -> tuple[int, bool]:
     >>> float32((1 << 24) + 1, 1.0)  # the accumulator itself is rounded
     (16777216, False)
     """
-    product = np.float32(acc) * np.float32(factor)
-    bounded = min(max(np.float64(product), -FLOAT_BOUND), FLOAT_BOUND)
-    return int(np.rint(bounded)), False
+    return nearest(float32_product(acc, factor)), False
 
 
 @kernel

@@ -10,26 +10,29 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from hwsim._jit import kernel, overload
+from hwsim._jit import inlined, kernel, overload
 from hwsim.arith.overflow import Overflow, fit, wrap
 from hwsim.array.alignment import aligned_copy
 from hwsim.array.gemm import Ints
+from hwsim.array.matrix_sums import FEWEST, PLACES, add_in_matrices
 from hwsim.array.vector import exact
 from hwsim.array.vector.instructions import CHOSEN
+from hwsim.array.vector.matrices import HAS_MATRICES
 
 WRAP = int(Overflow.WRAP)
 FOUR = 4  # bytes of one step
 TILES = {exact.LANES * vectors: pixels for vectors, pixels in exact.SHAPES.items()}
-"""Lanes of a block of channels: outputs of a tile."""
+"""Lanes of a block of channels: outputs of a tile, in vectors."""
 
 
 def add_exact(x, places, jump, w, start, out):  # type: ignore[no-untyped-def]
     """``out[p, b, n] = start[b, n] + sum over runs r, steps l and four bytes i of
     x[places[p] + r * jump + 4 * l + i] * w[b, r, l, 4 * n + i]``.
 
-    ``x``: uint8 codes; ``places``: int64, the first byte of each output's taps, whole tiles of
-    them (`TILES`); ``w``: int8 of shape (blocks, runs, steps, 4 * lanes); ``start``: int32 of shape
-    (blocks, lanes); ``out``: int32 of shape (places, blocks, lanes).
+    ``x``: uint8 codes, 64 bytes of them from any tap on; ``places``: int64, the first byte of each
+    output's taps, whole tiles of them (`tile_of`); ``w``: int8 of shape (blocks, runs, steps, 4 *
+    lanes); ``start``: int32 of shape (blocks, lanes); ``out``: int32 of shape (places, blocks,
+    lanes).
     """
     blocks, runs, steps, _ = w.shape
     for p in range(places.size):
@@ -49,22 +52,34 @@ def add_exact(x, places, jump, w, start, out):  # type: ignore[no-untyped-def]
                         row[n] += np.int32(low + high)
 
 
+@inlined
+def add_in_vectors(x, places, jump, w, start, out):  # type: ignore[no-untyped-def]
+    """`add_exact` by the kernel of so many lanes."""
+    lanes = start.shape[1]
+    if lanes == exact.LANES:
+        exact.one_block(x, places, jump, w, start, out)
+    elif lanes == 2 * exact.LANES:
+        exact.two_blocks(x, places, jump, w, start, out)
+    else:
+        exact.four_blocks(x, places, jump, w, start, out)
+
+
 @overload(add_exact)
 def _add_exact(x, places, jump, w, start, out):  # type: ignore[no-untyped-def]
-    """Vector code where the processor has it."""
-    if CHOSEN is None:
-        return add_exact
+    """Matrix registers or vectors where the processor has them."""
 
     def in_vectors(x, places, jump, w, start, out):  # type: ignore[no-untyped-def]
-        lanes = start.shape[1]
-        if lanes == exact.LANES:
-            exact.one_block(x, places, jump, w, start, out)
-        elif lanes == 2 * exact.LANES:
-            exact.two_blocks(x, places, jump, w, start, out)
-        else:
-            exact.four_blocks(x, places, jump, w, start, out)
+        add_in_vectors(x, places, jump, w, start, out)
 
-    return in_vectors
+    def in_matrices(x, places, jump, w, start, out):  # type: ignore[no-untyped-def]
+        if w.shape[1] * w.shape[2] >= FEWEST:
+            add_in_matrices(x, places, jump, w, start, out)
+        else:
+            add_in_vectors(x, places, jump, w, start, out)
+
+    if CHOSEN is None:
+        return add_exact
+    return in_matrices if HAS_MATRICES else in_vectors
 
 
 @kernel
@@ -91,6 +106,11 @@ def lanes_of(channels: int) -> int:
     (16, 32, 16, 64)
     """
     return min(TILES, key=lambda lanes: (-(-channels // lanes) * lanes, -lanes))
+
+
+def tile_of(lanes: int, steps: int) -> int:
+    """Outputs of a tile, with so many lanes of a block of channels, and steps of four bytes."""
+    return PLACES[lanes] if HAS_MATRICES and steps >= FEWEST else TILES[lanes]
 
 
 def lay_blocks(w: Ints, lanes: int) -> NDArray[np.int8]:

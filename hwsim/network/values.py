@@ -87,19 +87,34 @@ class Values:
         batch = min(AT_ONCE, -(-max(samples, 1) // parts_of_all))
         starts = range(0, max(samples, 1), batch)
         helpers = self.threads - 1 if samples < self.threads else 0
-        parts: dict[int, dict[str, NDArray[Any]]] = {}
+        found: dict[str, NDArray[Any]] = {}
 
         def work(start: int, number: int) -> None:
             some = {name: codes[start : start + batch] for name, codes in given.items()}
-            parts[start] = self._run(some, Worker(number, helpers))
+            for name, codes in self._run(some, Worker(number, helpers)).items():
+                self._keep(found, name, codes, (start, samples), widen)
 
         side_by_side([partial(work, start) for start in starts], hands)
-        found = {}
-        for name in self.graph.outputs:
-            all_parts = [parts[start][name] for start in starts]
-            codes = np.concatenate(all_parts) if len(all_parts) > 1 else all_parts[0]
-            found[name] = widened(codes, self.graph.tensors[name]) if widen else codes
         return found if len(found) > 1 else found[self.graph.outputs[0]]
+
+    def _keep(
+        self,
+        found: dict[str, NDArray[Any]],
+        name: str,
+        codes: NDArray[Any],
+        place: tuple[int, int],
+        widen: bool,
+    ) -> None:
+        """One batch of an output among those of all samples; ``place``: its first, and their
+        number. Whoever comes first makes the array (at once: `dict.setdefault`)."""
+        start, samples = place
+        wide = widen and self.graph.tensors[name].format is not None
+        kind = np.dtype(np.int64) if wide else codes.dtype
+        if len(codes) == samples:
+            found[name] = codes.astype(kind, copy=False)
+            return
+        of_all = found.setdefault(name, np.empty((samples, *codes.shape[1:]), kind))
+        of_all[start : start + len(codes)] = codes
 
     def _hands(self, samples: int) -> int:
         """Threads that take images: a step of whole ledgers is no kernel alone, and would keep the

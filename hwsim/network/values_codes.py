@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from hwsim.arith.rounding import Rounding
+from hwsim.arith.scale import Reals
+from hwsim.array.gemm import Ints
 from hwsim.array.requantizer import NO_RANDOM, Requantizer
+from hwsim.array.requantizer_floats import float_rows, in_float_rows
 from hwsim.array.requantizer_integers import ZERO_POINT_INSIDE
 from hwsim.array.requantizer_kernel import AT_RUN_TIME, FREQUENT, rows_kernel
+from hwsim.array.requantizer_products import (
+    TWICE,
+    in_product_rows,
+    product_constants,
+    product_rows,
+)
 
 ROW = 512  # sums that are requantized in one go: with short rows the loop's own cost shows
 
@@ -20,21 +31,16 @@ class Codes:
     def __init__(self, requantizer: Requantizer, lanes: int) -> None:
         self.channels = requantizer.multiplier.size
         self.lanes = lanes
-        integers = (requantizer.multiplier, requantizer.shift, requantizer.add)
         self.repeats = max(1, ROW // lanes)  # outputs of a long row
-        self.integers = [self._repeated(values)[None] for values in integers]
-        self.reals = self._repeated(requantizer.reals)[:, None]
-        self.scratch = np.empty(0, np.bool_)
-        rounding = requantizer.rounding
-        captured = int(rounding) if rounding in FREQUENT else AT_RUN_TIME
-        self.rows, self.rounding = rows_kernel(int(requantizer.scheme), captured), int(rounding)
         form, (least, largest) = requantizer.output, requantizer.clamp
         ends = (form.lo if least is None else least, form.hi if largest is None else largest)
-        inside = requantizer.scheme in ZERO_POINT_INSIDE
-        self.output = (
-            0 if inside else requantizer.zero_point,
-            *(min(max(end, form.lo), form.hi) for end in ends),
-        )
+        kept = tuple(min(max(end, form.lo), form.hi) for end in ends)
+        self.output = (requantizer.zero_point, *kept)
+        self.kernel, constants = kernel_of(requantizer)
+        self.constants = {
+            repeats: [np.tile(padded(each, lanes), repeats) for each in constants]
+            for repeats in {self.repeats, 1}
+        }
 
     def make(self, sums: NDArray[np.int32], out: NDArray[Any]) -> None:
         """Requantize into ``out``."""
@@ -47,20 +53,53 @@ class Codes:
 
     def _make_rows(self, sums: NDArray[np.int32], values: NDArray[Any], repeats: int) -> None:
         """Rows of so many outputs: long ones are quicker."""
-        if not len(sums):
-            return
-        length = repeats * self.lanes
-        shape = (1, 1, len(sums) // repeats, length)
-        integers = [each[:, :length] for each in self.integers]
-        self.rows(
-            sums.reshape(shape), *integers, self.reals[:, :, :length],
-            np.empty((1, length, 0), np.int64), NO_RANDOM, self.rounding, self.output,
-            values.reshape(shape), self._events(sums.size).reshape(shape),
-        )  # fmt: skip
+        if len(sums):
+            shape = (-1, repeats * self.lanes)
+            constants = self.constants[repeats]
+            self.kernel(sums.reshape(shape), *constants, self.output, values.reshape(shape))
 
-    def _repeated(self, values: NDArray[Any]) -> NDArray[Any]:
-        """Values of all lanes, for each output of a long row."""
-        return np.tile(padded(values, self.lanes), self.repeats)
+
+def kernel_of(requantizer: Requantizer) -> tuple[Callable[..., None], list[NDArray[Any]]]:
+    """``kernel(sums, *constants, output, codes)``, and its constants, by channel: the quickest that
+    is proven to give the same codes."""
+    r = requantizer
+    if in_float_rows(r.scheme, r.reals):
+        return float_rows(int(r.scheme)), [r.reals.astype(np.float32)]
+    if in_product_rows(r.scheme, r.rounding, r.multiplier, r.shift):
+        kernel = product_rows(r.scheme == TWICE, r.rounding == Rounding.HALF_AWAY)
+        return kernel, list(product_constants(r.scheme, r.multiplier, r.shift))
+    return EveryScheme(r), [r.multiplier, r.shift, r.add, r.reals]
+
+
+class EveryScheme:
+    """The loop over outputs that has every scheme."""
+
+    def __init__(self, requantizer: Requantizer) -> None:
+        rounding = requantizer.rounding
+        captured = int(rounding) if rounding in FREQUENT else AT_RUN_TIME
+        self.rows, self.rounding = rows_kernel(int(requantizer.scheme), captured), int(rounding)
+        self.inside = requantizer.scheme in ZERO_POINT_INSIDE
+        self.scratch = np.empty(0, np.bool_)
+
+    def __call__(
+        self,
+        sums: NDArray[np.int32],
+        multiplier: Ints,
+        shift: Ints,
+        add: Ints,
+        reals: Reals,
+        output: tuple[int, int, int],
+        codes: NDArray[Any],
+    ) -> None:
+        """Rows of sums to ``codes``."""
+        shape = (1, 1, *sums.shape)
+        zero_point, *ends = output
+        self.rows(
+            sums.reshape(shape), multiplier[None], shift[None], add[None], reals[:, None],
+            np.empty((1, sums.shape[1], 0), np.int64), NO_RANDOM, self.rounding,
+            (0 if self.inside else zero_point, *ends), codes.reshape(shape),
+            self._events(sums.size).reshape(shape),
+        )  # fmt: skip
 
     def _events(self, size: int) -> NDArray[np.bool_]:
         """Where the kernel writes what nobody reads; kept, since new memory is slow."""

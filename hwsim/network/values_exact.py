@@ -21,11 +21,11 @@ from hwsim.arith.overflow import Overflow
 from hwsim.array.bounds import Bounds
 from hwsim.array.channel_sums import exact_channels, repeated
 from hwsim.array.exact_sums import (
-    TILES,
     exact_sums,
     lanes_of,
     lay_blocks,
     store_once,
+    tile_of,
 )
 from hwsim.array.gemm import Datapath, Ints, Register
 from hwsim.mapping.layer import MacLayer
@@ -85,19 +85,20 @@ class ExactSums:
         self.border = (source.zero_point + self.offset) & 0xFF
         self.by_channel = geometry.by_channel
         lanes = channels if self.by_channel else lanes_of(channels)
-        self.tile = 1 if self.by_channel else TILES[lanes]
         self.macs = weight.size
         start = bias - (source.zero_point + self.offset) * weight.sum(axis=(1, 2, 3))
         self.start = padded(start, lanes).reshape(-1, lanes).astype(np.int32)
         self.shape = (len(self.start), lanes)
         self.jump, self.taps = geometry.jump, geometry.taps
         self.weight: NDArray[np.signedinteger]
+        self.tile = 1
         if self.by_channel:
             self.weight = repeated(weight[..., 0].reshape(channels, -1).T)
             self.row = repeated(self.start)
         else:
             by_run = weight.transpose(1, 2, 3, 0).reshape(ky, -1, channels)
             self.weight = lay_blocks(by_run, lanes)
+            self.tile = tile_of(lanes, ky * self.weight.shape[2])
 
     def place(self, codes: NDArray[Any], geometry: Geometry, images: NDArray[Any]) -> None:
         """Codes with the offset added: + 128 of a byte is its top bit."""

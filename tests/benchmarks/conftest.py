@@ -16,6 +16,7 @@ from benchmarks.moments import in_some_moment
 
 from hwsim.array.vector import exact
 from hwsim.array.vector.instructions import CHOSEN
+from hwsim.array.vector.matrices import HAS_MATRICES
 
 TABLE = Path(__file__).parents[2] / "reports" / "benchmarks.md"
 PLAIN = 0.35  # of every ratio, with less than 512-bit vectors
@@ -47,6 +48,7 @@ class Table:
     def text(self):
         kernels = "plain numba" if CHOSEN is None else CHOSEN.name
         vnni = " with VNNI" if exact.HAS_VNNI else ""
+        vnni += " and AMX" if HAS_MATRICES else ""
         lines = [
             "# Benchmarks",
             "",

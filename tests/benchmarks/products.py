@@ -5,15 +5,24 @@ import ctypes
 import numpy as np
 from numba import njit
 
+from hwsim._jit import kernel
 from hwsim.arith.formats import IntFormat
 from hwsim.array import fast
 from hwsim.array.alignment import aligned
 from hwsim.array.dataflow import Schedule
-from hwsim.array.exact_sums import TILES, exact_sums, lanes_of, lay_blocks
+from hwsim.array.exact_sums import (
+    TILES,
+    add_in_vectors,
+    exact_sums,
+    lanes_of,
+    lay_blocks,
+    tile_of,
+)
 from hwsim.array.fast_layout import lane_layout
 from hwsim.array.fast_run import LaneRun
 from hwsim.array.gemm import Datapath, Register
 from hwsim.array.specification import ArraySpec
+from hwsim.array.vector.instructions import CHOSEN
 from hwsim.importers import hardware
 from hwsim.mapping.layer import MacLayer
 from hwsim.network.graph import Graph, Node, Tensor
@@ -65,15 +74,25 @@ def pointer(array):
     return array.ctypes.data_as(ctypes.c_void_p)
 
 
-class ExactProduct:
-    """The exact path on one product, laid out once, as a layer's weights are."""
+@kernel
+def vector_sums(x, places, jump, w, start, out):
+    """Exact sums in vectors, also where the processor has matrix registers."""
+    add_in_vectors(x, places, jump, w, start, out)
 
-    def __init__(self, product):
+
+class ExactProduct:
+    """The exact path on one product, laid out once, as a layer's weights are.
+
+    ``in_vectors``: in what saturating sums have too, whatever else the processor has.
+    """
+
+    def __init__(self, product, *, in_vectors=False):
+        self.sums = vector_sums if in_vectors and CHOSEN is not None else exact_sums
         self.a, self.w = product.operands()
         m, k, n = product.m, product.k, product.n
         lanes = lanes_of(n)
         self.blocks = lay_blocks(self.w[None].astype(np.int64), lanes)
-        tile = TILES[lanes]
+        tile = TILES[lanes] if in_vectors else tile_of(lanes, self.blocks.shape[2])
         rows = -(-m // tile) * tile
         self.places = np.minimum(np.arange(rows), m - 1) * k
         self.start = np.zeros((len(self.blocks), lanes), np.int32)
@@ -81,7 +100,7 @@ class ExactProduct:
         self.codes = np.concatenate([self.a.ravel(), np.zeros(64, np.uint8)])
 
     def __call__(self):
-        exact_sums(self.codes, self.places, 0, self.blocks, self.start, self.out)
+        self.sums(self.codes, self.places, 0, self.blocks, self.start, self.out)
         return self.out
 
 

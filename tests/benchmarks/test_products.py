@@ -24,6 +24,8 @@ from benchmarks.products import (
 )
 from benchmarks.workloads import Product
 
+from hwsim.array.vector.matrices import HAS_MATRICES
+
 
 @pytest.fixture(scope="session")
 def c_kernels(table, tmp_path_factory):
@@ -62,9 +64,12 @@ def test_exact_product(table, in_turn, c_kernels, benchmark):
     ("bits", "proof"), [(12, True), (16, True), (17, True), (20, False), (20, True), (24, True)]
 )
 def test_saturating_product_beside_the_exact_one(bits, proof, table, in_turn, benchmark):
+    """The goal is a share of exact sums in the same vectors; in matrix registers, where the
+    processor has them, exact sums are several times as fast, and no register can saturate."""
     product = Product()
-    ours, exact_sum = SaturatingProduct(product, bits, proof=proof), ExactProduct(product)
-    seconds = in_turn(ours, exact_sum, holds=at_least(0.06 * SHARE))
+    ours = SaturatingProduct(product, bits, proof=proof)
+    in_vectors, exact_sum = ExactProduct(product, in_vectors=True), ExactProduct(product)
+    seconds = in_turn(ours, in_vectors, exact_sum, holds=at_least(0.06 * SHARE))
     lo, hi = ours.register.lo, ours.register.hi
     acc = np.zeros((product.m, product.n), np.int32)
     for k in range(product.k):
@@ -73,7 +78,9 @@ def test_saturating_product_beside_the_exact_one(bits, proof, table, in_turn, be
         )
     assert (ours.sums() == acc).all()
     name = f"saturating sums, {bits} bits{'' if proof else ', step by step'}"
-    ratio = table.add(product.name, name, "exact sums (hwsim)", seconds, goal=0.2)
+    if HAS_MATRICES:
+        table.add(product.name, name, "exact sums in matrix registers (hwsim)", seconds[[0, 2]])
+    ratio = table.add(product.name, name, "exact sums in vectors (hwsim)", seconds[:2], goal=0.2)
     benchmark.pedantic(ours, rounds=3)
     assert ratio >= 0.06 * SHARE
 

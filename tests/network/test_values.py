@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import hwsim
-from hwsim.array.exact_sums import TILES, add_exact, exact_sums, lanes_of, lay_blocks
+from hwsim.array.exact_sums import add_exact, exact_sums, lanes_of, lay_blocks, tile_of
 from hwsim.importers import hardware
 from hwsim.network import run as network_run
 from hwsim.network.values import Values
@@ -77,8 +77,8 @@ def test_calls_do_not_remember_each_other():
 
 @settings(max_examples=60, deadline=None)
 @given(
-    pixels=st.integers(1, 40),
-    length=st.integers(1, 37),
+    pixels=st.integers(1, 120),
+    length=st.one_of(st.integers(1, 37), st.integers(38, 400)),
     runs=st.integers(1, 3),
     channels=st.integers(1, 130),
     seed=st.integers(0, 1 << 32),
@@ -88,11 +88,12 @@ def test_exact_sums_are_the_matrix_product(pixels, length, runs, channels, seed)
     lanes = lanes_of(channels)
     w = rng.integers(-128, 128, (runs, length, channels))
     w[rng.random(w.shape) < 0.2] = -128
-    x = rng.integers(0, 256, 4096).astype(np.uint8)
+    x = rng.integers(0, 256, 5120).astype(np.uint8)
     x[rng.random(x.shape) < 0.2] = 255
-    places = rng.integers(0, 3000, -(-pixels // TILES[lanes]) * TILES[lanes])
     jump = int(rng.integers(0, 300))
     blocks = lay_blocks(w, lanes)
+    tile = tile_of(lanes, runs * blocks.shape[2])
+    places = rng.integers(0, 3000, -(-pixels // tile) * tile)
     start = rng.integers(-(1 << 20), 1 << 20, (len(blocks), lanes)).astype(np.int32)
     out = np.empty((places.size, len(blocks), lanes), np.int32)
     exact_sums(x, places, jump, blocks, start, out)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from network.test_values_saturating import K_ORDERS, codes_of_run, random_layer
 
 from hwsim.arith.formats import IntFormat
-from hwsim.array.exact_sums import TILES
+from hwsim.array.exact_sums import tile_of
 from hwsim.array.proven_sums import PATIENCE, Ends, proven_sums
 from hwsim.array.vector.exact import HAS_VNNI
 from hwsim.importers import hardware
@@ -148,7 +148,7 @@ def test_a_proof_holds_for_the_chain_too(most, sign):
 @pytest.mark.parametrize("seed", range(3))
 def test_parts_are_proven_where_every_order_stays_inside(seed, rank):
     rng = np.random.default_rng(seed)
-    steps, lanes, each = 8, 16, TILES[16]
+    steps, lanes, each = 8, 16, tile_of(16, 8)
     places = 12 * each
     x = rng.integers(0, 200, places * steps + 64).astype(np.uint8)
     w = rng.integers(-20, 20, (1, 1, steps // 4, 4 * lanes)).astype(np.int8)

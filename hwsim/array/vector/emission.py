@@ -57,8 +57,8 @@ class Array:
     data: Value
     shape: tuple[Value, ...]
 
-    def _at(self, index: tuple[Value, ...], kind: Value) -> Value:
-        """Pointer to an element; the last indices may be left out."""
+    def pointer(self, *index: Value, kind: Value) -> Value:
+        """To an element, as ``kind``; the last indices may be left out."""
         offset = INDEX(0)
         for axis, extent in enumerate(self.shape):
             offset = self.builder.mul(offset, extent)
@@ -68,11 +68,11 @@ class Array:
 
     def load(self, *index: Value, kind: Value) -> Value:
         """What lies from an element on, as ``kind``."""
-        return self.builder.load(self._at(index, kind), align=2)
+        return self.builder.load(self.pointer(*index, kind=kind), align=2)
 
     def store(self, value: Value, *index: Value) -> None:
         """Write ``value`` from an element on."""
-        self.builder.store(value, self._at(index, value.type), align=2)
+        self.builder.store(value, self.pointer(*index, kind=value.type), align=2)
 
 
 def fixed(array: Array, *extents: int) -> Array:

@@ -1,0 +1,85 @@
+"""Exact sums in matrix registers: how taps are packed for them, and how many outputs at once.
+
+The taps of an output are S steps of four bytes, laid in one row. A register takes ``depth`` =
+min(16, S) steps; where that does not divide S, the last register begins at S - depth, and codes of
+steps that were added before are 0 in it: a copy behind the row.
+
+Rows are packed for so many outputs that they stay in the first cache, or, where weights are many,
+that these are not read too often. A row is an odd number of cache lines: sixteen rows are read at
+once, and lie in different sets.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from hwsim._jit import kernel
+from hwsim.array.vector.matrices import (
+    CODES,
+    DEPTH,
+    GRIDS,
+    LINE,
+    SIDE,
+    WEIGHTS,
+    cut_last,
+    one_column,
+    pack,
+    two_columns,
+)
+
+FOUR = 4  # bytes of one step
+FEWEST = 12  # steps of a sum: below, packing and writing cost more than vectors take
+NEAR = 1 << 15  # bytes of packed rows
+OF_WEIGHTS = 4  # a part of the weights' bytes: rows, where weights are many
+ONE_COLUMN, TWO_COLUMNS = GRIDS[1] * SIDE, GRIDS[2] * SIDE  # outputs of a grid
+PLACES = {SIDE: ONE_COLUMN, 2 * SIDE: TWO_COLUMNS, 4 * SIDE: TWO_COLUMNS}
+"""Lanes of a block of channels: outputs of a grid of registers."""
+
+
+@kernel
+def form_of(depth):  # type: ignore[no-untyped-def]
+    """The 64 bytes that say how large registers are: palette 1; bytes of a row as 16-bit numbers
+    from byte 16 on, rows from byte 48 on.
+
+    >>> form = form_of(9)
+    >>> form[16:32].view(np.uint16).tolist(), form[48:56].tolist()
+    ([64, 64, 64, 64, 36, 36, 64, 64], [16, 16, 16, 16, 16, 16, 9, 9])
+    """
+    form = np.zeros(64, np.uint8)
+    form[0] = 1
+    for register in range(8):
+        codes = CODES <= register < WEIGHTS
+        form[16 + 2 * register] = FOUR * depth if codes else LINE
+        form[48 + register] = depth if register >= WEIGHTS else SIDE
+    return form
+
+
+@kernel
+def add_in_matrices(x, places, jump, w, start, out):  # type: ignore[no-untyped-def]
+    """`hwsim.array.exact_sums.add_exact`, whole grids of places (`PLACES`).
+
+    64 bytes may be read from any tap on.
+    """
+    blocks, runs, each, width = w.shape
+    lanes, steps = start.shape[1], runs * each
+    depth = min(DEPTH, steps)
+    registers = -(-steps // depth)
+    again = FOUR * (registers * depth - steps)  # bytes that the last register does not add again
+    packed = -(-FOUR * steps // LINE) * LINE + LINE  # to the end of what `pack` may write
+    pitch = packed + LINE if packed % (2 * LINE) == 0 else packed + 2 * LINE
+    column = packed if again > 0 else (registers - 1) * LINE
+    grid = ONE_COLUMN if lanes == SIDE else TWO_COLUMNS
+    at_once = max(max(NEAR, w.size // OF_WEIGHTS) // pitch // grid, 1) * grid
+    memory = np.empty(min(at_once, places.size) * pitch + LINE, np.uint8)
+    first = -memory.ctypes.data % LINE
+    form, weights = form_of(depth), w.reshape(blocks, steps, width)
+    for begin in range(0, places.size, at_once):
+        some, sums = places[begin : begin + at_once], out[begin : begin + at_once]
+        rows = memory[first : first + some.size * pitch].reshape(some.size, pitch)
+        pack(x, some, jump, runs, FOUR * each, rows)
+        if again > 0:
+            cut_last(rows, FOUR * (steps - depth), again, column)
+        if lanes == SIDE:
+            one_column(form, rows, weights, start, sums, column)
+        else:
+            two_columns(form, rows, weights, start, sums, column)

@@ -1,0 +1,118 @@
+"""Exact sums of byte codes in matrix registers: 16 outputs times 16 channels, 64 products each.
+
+Where the processor has AMX, one instruction, ``tdpbusd``, adds to a register of 16 x 16 32-bit sums
+the products of a register of codes (16 outputs, 64 bytes of the taps of each) and one of weights
+(16 steps of four bytes, 16 channels): unsigned times signed, and nothing saturates.
+`hwsim.array.matrix_sums` lays out what they read; `hwsim.array.exact_sums.add_exact` is the
+definition.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hwsim._jit import ir, matrix_registers
+from hwsim.array.vector.emission import INDEX, Array, Emitter, Value
+from hwsim.array.vector.functions import vector_kernel
+from hwsim.array.vector.instructions import CHOSEN
+
+HAS_MATRICES = CHOSEN is not None and matrix_registers()
+SIDE = 16  # rows of a register, and its 32-bit columns
+LINE = 64  # bytes of a row
+DEPTH = 16  # steps of four bytes that one register of weights holds
+GRIDS = {1: 4, 2: 2}  # registers of sums, side by side (channels): below each other (outputs)
+SUMS, CODES, WEIGHTS = 0, 4, 6  # registers from there on: four, two and two
+BYTE = ir.IntType(8)
+BYTES = ir.VectorType(BYTE, LINE)
+
+
+def _on_registers(e: Emitter, name: str, *values: Value) -> None:
+    """An instruction; the numbers of registers are constants in it."""
+    given = [BYTE(value) if isinstance(value, int) else value for value in values]
+    e.call(f"llvm.x86.{name}", ir.VoidType(), *given)
+
+
+def packed(
+    e: Emitter, x: Array, places: Array, jump: Any, runs: Any, length: Any, rows: Array
+) -> None:
+    """``rows[p, r * length + i] = x[places[p] + r * jump + i]``, 64 bytes at a time: so many are
+    read of ``x``, and written, even where fewer are left."""
+    b = e.builder
+    lines = b.udiv(b.add(length, INDEX(LINE - 1)), INDEX(LINE))
+    with e.loop(0, places.shape[0]) as p:
+        place = places.load(p, kind=INDEX)
+        with e.loop(0, runs, unroll=False) as run, e.loop(0, lines) as line:
+            at = b.mul(line, INDEX(LINE))
+            codes = x.load(b.add(place, b.add(b.mul(run, jump), at)), kind=BYTES)
+            rows.store(codes, p, b.add(b.mul(run, length), at))
+
+
+def cut(e: Emitter, rows: Array, source: Any, again: Any, target: Any) -> None:
+    """``rows[:, target : target + 64] = rows[:, source : source + 64]``, the first ``again`` as 0.
+
+    A loop of its own: right behind their writing, bytes would have to be waited for.
+    """
+    b = e.builder
+    flags = ir.VectorType(ir.IntType(1), LINE)
+    kept, nothing = b.bitcast(b.shl(INDEX(-1), again), flags), ir.Constant(BYTES, [0] * LINE)
+    with e.loop(0, rows.shape[0]) as p:
+        rows.store(b.select(kept, rows.load(p, source, kind=BYTES), nothing), p, target)
+
+
+def _kernel(columns: int, lines: int) -> Any:
+    """The kernel of one grid of registers of sums."""
+
+    def matrices(
+        e: Emitter, form: Array, rows: Array, w: Array, start: Array, out: Array, column: Any
+    ) -> None:
+        """Sums of whole grids; arrays as `hwsim.array.matrix_sums.add_in_matrices` has them.
+        ``column``: where the codes of the last register begin in each row."""
+        b = e.builder
+        steps, (blocks, lanes), pitch = w.shape[1], start.shape, rows.shape[1]
+        width = b.mul(lanes, INDEX(4))  # bytes of a step's weights, and of a block's sums
+        between = b.mul(blocks, width)
+        whole = b.udiv(b.sub(steps, INDEX(1)), INDEX(DEPTH))  # registers before the last
+        last = b.select(b.icmp_signed(">", whole, INDEX(0)), b.sub(steps, INDEX(DEPTH)), INDEX(0))
+
+        def add(pixel: Value, block: Value, channel: Value, step: Value, at: Value) -> None:
+            """One register of steps, from ``step`` on; its codes lie from ``at`` on."""
+            for j in range(columns):
+                first = b.mul(b.add(channel, INDEX(j * SIDE)), INDEX(4))
+                there = w.pointer(block, step, first, kind=BYTE)
+                _on_registers(e, "tileloadd64", WEIGHTS + j, there, width)
+            for i in range(lines):
+                there = rows.pointer(b.add(pixel, INDEX(i * SIDE)), at, kind=BYTE)
+                _on_registers(e, "tileloadd64", CODES + i % 2, there, pitch)
+                for j in range(columns):
+                    total = SUMS + i * columns + j
+                    _on_registers(e, "tdpbusd", total, CODES + i % 2, WEIGHTS + j)
+
+        _on_registers(e, "ldtilecfg", form.pointer(0, kind=BYTE))
+        panels = b.udiv(lanes, INDEX(columns * SIDE))
+        grids = b.udiv(rows.shape[0], INDEX(lines * SIDE))
+        with e.loop(0, blocks) as block, e.loop(0, panels) as panel, e.loop(0, grids) as grid:
+            channel = b.mul(panel, INDEX(columns * SIDE))
+            pixel = b.mul(grid, INDEX(lines * SIDE))
+            places = [
+                (SUMS + i * columns + j, b.add(pixel, INDEX(i * SIDE)), INDEX(j * SIDE))
+                for i in range(lines)
+                for j in range(columns)
+            ]
+            for total, _, lane in places:  # the same row of `start` for all outputs
+                first = start.pointer(block, b.add(channel, lane), kind=BYTE)
+                _on_registers(e, "tileloadd64", total, first, INDEX(0))
+            with e.loop(0, whole, unroll=False) as turn:
+                step, at = b.mul(turn, INDEX(DEPTH)), b.mul(turn, INDEX(LINE))
+                add(pixel, block, channel, step, at)
+            add(pixel, block, channel, last, column)
+            for total, output, lane in places:
+                there = out.pointer(output, block, b.add(channel, lane), kind=BYTE)
+                _on_registers(e, "tilestored64", total, there, between)
+        _on_registers(e, "tilerelease")
+
+    matrices.__name__ = f"matrices_{columns}x{lines}"
+    return vector_kernel(matrices)
+
+
+one_column, two_columns = (_kernel(columns, lines) for columns, lines in GRIDS.items())
+pack, cut_last = vector_kernel(packed), vector_kernel(cut)
