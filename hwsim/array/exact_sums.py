@@ -71,7 +71,7 @@ def _add_exact(x, places, jump, w, start, out):  # type: ignore[no-untyped-def]
     def in_vectors(x, places, jump, w, start, out):  # type: ignore[no-untyped-def]
         add_in_vectors(x, places, jump, w, start, out)
 
-    def in_matrices(x, places, jump, w, start, out):  # type: ignore[no-untyped-def]
+    def in_matrices_or_vectors(x, places, jump, w, start, out):  # type: ignore[no-untyped-def]
         if w.shape[1] * w.shape[2] >= FEWEST:
             add_in_matrices(x, places, jump, w, start, out)
         else:
@@ -79,7 +79,7 @@ def _add_exact(x, places, jump, w, start, out):  # type: ignore[no-untyped-def]
 
     if CHOSEN is None:
         return add_exact
-    return in_matrices if HAS_MATRICES else in_vectors
+    return in_matrices_or_vectors if HAS_MATRICES else in_vectors
 
 
 @kernel
@@ -110,7 +110,12 @@ def lanes_of(channels: int) -> int:
 
 def tile_of(lanes: int, steps: int) -> int:
     """Outputs of a tile, with so many lanes of a block of channels, and steps of four bytes."""
-    return PLACES[lanes] if HAS_MATRICES and steps >= FEWEST else TILES[lanes]
+    return PLACES[lanes] if in_matrices(steps) else TILES[lanes]
+
+
+def in_matrices(steps: int) -> bool:
+    """Whether sums of so many steps run in matrix registers."""
+    return HAS_MATRICES and steps >= FEWEST
 
 
 def lay_blocks(w: Ints, lanes: int) -> NDArray[np.int8]:

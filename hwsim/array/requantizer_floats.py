@@ -39,11 +39,11 @@ def float_rows(scheme: int) -> Callable[..., None]:
 
         rows(sums, constants, output, codes)
 
-    ``sums``: int32 (R, L); ``constants``: float32 (constants, L), in the order of the scheme's
-    arguments; ``output``: zero point, least and largest code, each less than 2**16 from 0;
+    ``sums``: int32 (R, L); ``constants``: a float32 array (constants, L) alone, in the order of the
+    scheme's arguments; ``output``: zero point, least and largest code, each less than 2**16 from 0;
     ``codes``: int8 or uint8 (R, L), written.
 
-    >>> codes, half = np.empty((1, 5), np.int8), np.full((1, 5), 0.5, np.float32)
+    >>> codes, half = np.empty((1, 5), np.int8), (np.full((1, 5), 0.5, np.float32),)
     >>> sums = np.array([[5, 7, 300, -300, -2]], np.int32)
     >>> float_rows(FLOAT32)(sums, half, (1, -10, 127), codes)  # 2.5 and 3.5: ties to even
     >>> codes.tolist()
@@ -52,7 +52,8 @@ def float_rows(scheme: int) -> Callable[..., None]:
     inside = scheme not in (FLOAT32, FLOAT32_BIAS)  # the zero point, in the rounding
 
     @kernel
-    def rows(sums, constants, output, codes):  # type: ignore[no-untyped-def]
+    def rows(sums, given, output, codes):  # type: ignore[no-untyped-def]
+        constants = given[0]
         zero_point, least, largest = output
         behind = 0 if inside else zero_point
         lo, hi = np.float32(least - behind), np.float32(largest - behind)

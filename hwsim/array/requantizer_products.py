@@ -55,20 +55,21 @@ def product_rows(twice: bool, away: bool) -> Callable[..., None]:
 
     ::
 
-        rows(sums, multiplier, shift, half, output, codes)
+        rows(sums, constants, output, codes)
 
-    ``sums``: int32 (R, L); ``multiplier``, ``shift``, ``half``: (L,) (`product_constants`);
+    ``sums``: int32 (R, L); ``constants``: multiplier, shift and half (`product_constants`);
     ``output``: zero point to add, least and largest code; ``codes``: int8 or uint8 (R, L), written.
 
     >>> codes, sums = np.empty((1, 4), np.int8), np.array([[2, -2, 6, 900]], np.int32)
     >>> numbers = product_constants(TWICE, np.full(4, 1 << 30), np.full(4, 32))
-    >>> product_rows(True, True)(sums, *numbers, (0, -128, 127), codes)  # 0.5, -0.5, 1.5
+    >>> product_rows(True, True)(sums, numbers, (0, -128, 127), codes)  # 0.5, -0.5, 1.5
     >>> codes.tolist()
     [[1, -1, 2, 127]]
     """
 
     @kernel
-    def rows(sums, multiplier, shift, half, output, codes):  # type: ignore[no-untyped-def]
+    def rows(sums, constants, output, codes):  # type: ignore[no-untyped-def]
+        multiplier, shift, half = constants
         zero_point, least, largest = output
         for i in range(sums.shape[0]):
             for j in range(sums.shape[1]):

@@ -8,19 +8,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hwsim.arith.rounding import Rounding
 from hwsim.arith.scale import Reals
 from hwsim.array.gemm import Ints
 from hwsim.array.requantizer import NO_RANDOM, Requantizer
-from hwsim.array.requantizer_floats import float_rows, in_float_rows
 from hwsim.array.requantizer_integers import ZERO_POINT_INSIDE
 from hwsim.array.requantizer_kernel import AT_RUN_TIME, FREQUENT, rows_kernel
-from hwsim.array.requantizer_products import (
-    TWICE,
-    in_product_rows,
-    product_constants,
-    product_rows,
-)
+from hwsim.array.requantizer_near import near_constants, near_rows
 
 ROW = 512  # sums that are requantized in one go: with short rows the loop's own cost shows
 
@@ -36,9 +29,16 @@ class Codes:
         ends = (form.lo if least is None else least, form.hi if largest is None else largest)
         kept = tuple(min(max(end, form.lo), form.hi) for end in ends)
         self.output = (requantizer.zero_point, *kept)
-        self.kernel, constants = kernel_of(requantizer)
+        self.scheme, self.rounding = int(requantizer.scheme), int(requantizer.rounding)
+        near = near_constants(requantizer)
+        self.is_near = near is not None
+        self.kernel: Callable[..., None]
+        if near is not None:
+            self.kernel = near_rows(self.scheme, self.rounding)
+        else:
+            self.kernel, near = EveryScheme(requantizer), every_constants(requantizer)
         self.constants = {
-            repeats: [np.tile(padded(each, lanes), repeats) for each in constants]
+            repeats: tuple(np.tile(padded(each, lanes), repeats) for each in near)
             for repeats in {self.repeats, 1}
         }
 
@@ -55,20 +55,13 @@ class Codes:
         """Rows of so many outputs: long ones are quicker."""
         if len(sums):
             shape = (-1, repeats * self.lanes)
-            constants = self.constants[repeats]
-            self.kernel(sums.reshape(shape), *constants, self.output, values.reshape(shape))
+            rows, codes = sums.reshape(shape), values.reshape(shape)
+            self.kernel(rows, self.constants[repeats], self.output, codes)
 
 
-def kernel_of(requantizer: Requantizer) -> tuple[Callable[..., None], list[NDArray[Any]]]:
-    """``kernel(sums, *constants, output, codes)``, and its constants, by channel: the quickest that
-    is proven to give the same codes."""
-    r = requantizer
-    if in_float_rows(r.scheme, r.reals):
-        return float_rows(int(r.scheme)), [r.reals.astype(np.float32)]
-    if in_product_rows(r.scheme, r.rounding, r.multiplier, r.shift):
-        kernel = product_rows(r.scheme == TWICE, r.rounding == Rounding.HALF_AWAY)
-        return kernel, list(product_constants(r.scheme, r.multiplier, r.shift))
-    return EveryScheme(r), [r.multiplier, r.shift, r.add, r.reals]
+def every_constants(requantizer: Requantizer) -> tuple[NDArray[Any], ...]:
+    """What `EveryScheme` reads of every channel (last axis)."""
+    return requantizer.multiplier, requantizer.shift, requantizer.add, requantizer.reals
 
 
 class EveryScheme:
@@ -84,15 +77,13 @@ class EveryScheme:
     def __call__(
         self,
         sums: NDArray[np.int32],
-        multiplier: Ints,
-        shift: Ints,
-        add: Ints,
-        reals: Reals,
+        constants: tuple[Ints, Ints, Ints, Reals],
         output: tuple[int, int, int],
         codes: NDArray[Any],
     ) -> None:
         """Rows of sums to ``codes``."""
         shape = (1, 1, *sums.shape)
+        multiplier, shift, add, reals = constants
         zero_point, *ends = output
         self.rows(
             sums.reshape(shape), multiplier[None], shift[None], add[None], reals[:, None],

@@ -20,20 +20,25 @@ from numpy.typing import NDArray
 from hwsim.arith.overflow import Overflow
 from hwsim.array.bounds import Bounds
 from hwsim.array.channel_sums import exact_channels, repeated
+from hwsim.array.exact_codes import exact_codes
 from hwsim.array.exact_sums import (
     exact_sums,
+    in_matrices,
     lanes_of,
     lay_blocks,
     store_once,
     tile_of,
 )
 from hwsim.array.gemm import Datapath, Ints, Register
+from hwsim.array.requantizer import Requantizer
 from hwsim.mapping.layer import MacLayer
 from hwsim.mapping.prepare import PreparedLayer
 from hwsim.network.graph import Tensor
 from hwsim.network.values_codes import padded
 from hwsim.network.values_geometry import Geometry
-from hwsim.network.values_pieces import Span
+from hwsim.network.values_pieces import Pieces, Span
+
+IN_MATRICES = 8  # MACs, about, that are worth a thread as one is in vectors
 
 
 def chain_holds(bounds: Bounds, datapath: Datapath) -> bool:
@@ -99,6 +104,8 @@ class ExactSums:
             by_run = weight.transpose(1, 2, 3, 0).reshape(ky, -1, channels)
             self.weight = lay_blocks(by_run, lanes)
             self.tile = tile_of(lanes, ky * self.weight.shape[2])
+            if in_matrices(ky * self.weight.shape[2]):
+                self.macs //= IN_MATRICES
 
     def place(self, codes: NDArray[Any], geometry: Geometry, images: NDArray[Any]) -> None:
         """Codes with the offset added: + 128 of a byte is its top bit."""
@@ -116,6 +123,31 @@ class ExactSums:
             store_once(
                 out.reshape(-1), register.lo, register.hi, register.overflow, register.wrap_bits
             )
+        return []
+
+
+class ExactPieces(Pieces[ExactSums]):
+    """Sums and codes in one kernel, where nothing comes between them."""
+
+    def __init__(self, geometry: Geometry, sums: ExactSums, requantizer: Requantizer) -> None:
+        super().__init__(geometry, sums, requantizer)
+        codes = self.codes
+        alone = sums.once is None and not sums.by_channel and codes.lanes == codes.channels
+        together = alone and codes.is_near
+        self.kernel = exact_codes(codes.scheme, codes.rounding) if together else None
+
+    def make(
+        self, images: NDArray[Any], places: Ints, span: Span, out: NDArray[Any], number: int
+    ) -> list[Span]:
+        """As `Pieces`."""
+        if self.kernel is None:
+            return super().make(images, places, span, out, number)
+        (begin, end), sums, codes = span, self.sums, self.codes
+        some = places[begin : begin + -(-(end - begin) // sums.tile) * sums.tile]
+        self.kernel(
+            images, some, sums.jump, sums.weight, sums.start, sums.tile, codes.constants[1],
+            codes.repeats, codes.constants[codes.repeats], codes.output, out[begin:end],
+        )  # fmt: skip
         return []
 
 

@@ -18,7 +18,7 @@ from hwsim.array.threads import side_by_side
 from hwsim.mapping.layer import MacLayer
 from hwsim.mapping.prepare import PreparedLayer
 from hwsim.network.graph import Tensor
-from hwsim.network.values_exact import exact_sums_of
+from hwsim.network.values_exact import ExactPieces, exact_sums_of
 from hwsim.network.values_geometry import Geometry
 from hwsim.network.values_listed import ListedSums, listed_sums_of
 from hwsim.network.values_paired import PairedSums, is_quicker, paired_sums_of
@@ -52,7 +52,7 @@ class QuickLayer:
 
     @property
     def macs(self) -> int:
-        """Of one image."""
+        """Of one image, as `Sums.macs`."""
         return int(self.way.sums.macs * self.pixels)
 
     def __call__(self, codes: NDArray[Any], worker: Worker) -> NDArray[Any]:
@@ -132,7 +132,7 @@ def quick_layer(
     exact = exact_sums_of(layer, prepared, source, geometry)
     if exact is not None:
         way = "bytes" if exact.once is None else "once"
-        return way, QuickLayer(Pieces(geometry, exact, requantizer), output)
+        return way, QuickLayer(ExactPieces(geometry, exact, requantizer), output)
     registers = registers_of(prepared)
     if registers is None:
         return None

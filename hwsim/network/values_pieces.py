@@ -37,7 +37,8 @@ class Sums(Protocol):
     kind : type
         Of the images' elements.
     macs : int
-        Of one output pixel, all channels.
+        Of one output pixel, all channels, as vectors add them: what tells whether a second thread
+        is worth while.
     """
 
     shape: tuple[int, int]

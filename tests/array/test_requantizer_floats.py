@@ -55,7 +55,7 @@ def test_codes_in_32_bit_lanes_are_those_of_the_scheme(scheme, seed, signed, zer
     constants = drawn(rng, scheme, sums.shape[1])
     assert in_float_rows(scheme, constants)
     codes = np.empty(sums.shape, kind)
-    float_rows(int(scheme))(sums, constants, (zero_point, least, largest), codes)
+    float_rows(int(scheme))(sums, (constants,), (zero_point, least, largest), codes)
     expected = [
         [
             min(

@@ -59,7 +59,7 @@ def test_codes_are_those_of_the_scheme(scheme, rounding, seed, signed, zero_poin
     codes = np.empty(sums.shape, kind)
     numbers = product_constants(scheme, multiplier, shift)
     kernel = product_rows(scheme == TWICE, rounding == Rounding.HALF_AWAY)
-    kernel(sums, *numbers, (zero_point, least, largest), codes)
+    kernel(sums, numbers, (zero_point, least, largest), codes)
     given = list(zip(multiplier.tolist(), shift.tolist(), strict=True))
     values = [
         [value_of(scheme, acc, *of, rounding) for acc, of in zip(row, given, strict=True)]

