@@ -1,4 +1,4 @@
-"""Exact sums and their codes in one kernel: between the two, sums stay in the first cache."""
+"""Exact sums and their codes in one kernel: between the two, sums stay in a near cache."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from hwsim.array.alignment import LINE
 from hwsim.array.exact_sums import add_exact
 from hwsim.array.requantizer_near import make_codes
 
-NEAR = 1 << 13  # sums at once
+NEAR = 1 << 15  # sums at once
 OF_WEIGHTS = 16  # a part of the weights: sums, where weights are many, lest they be read too often
 
 
