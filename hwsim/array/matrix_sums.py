@@ -6,7 +6,8 @@ steps that were added before are 0 in it: a copy behind the row.
 
 Rows are packed for so many outputs that they stay in the first cache, or, where weights are many,
 that these are not read too often. A row is an odd number of cache lines: sixteen rows are read at
-once, and lie in different sets.
+once, and lie in different sets. Where sixteen outputs lie at equal distances, and runs of taps are
+whole registers, nothing is packed: registers read the images.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ from hwsim.array.vector.matrices import (
 FOUR = 4  # bytes of one step
 FEWEST = 12  # steps of a sum: below, packing and writing cost more than vectors take
 NEAR = 1 << 15  # bytes of packed rows
+FAR = 2048  # bytes: rows so far apart, or a multiple, share too few sets of the first cache
 OF_WEIGHTS = 4  # a part of the weights' bytes: rows, where weights are many
 ONE_COLUMN, TWO_COLUMNS = GRIDS[1] * SIDE, GRIDS[2] * SIDE  # outputs of a grid
 PLACES = {SIDE: ONE_COLUMN, 2 * SIDE: TWO_COLUMNS, 4 * SIDE: TWO_COLUMNS}
@@ -55,6 +57,38 @@ def form_of(depth):  # type: ignore[no-untyped-def]
 
 
 @kernel
+def row_of(steps):  # type: ignore[no-untyped-def]
+    """Of a row of packed taps: registers; bytes that the last one does not add again; where its
+    codes begin; bytes from row to row.
+
+    >>> row_of(36), row_of(48)  # 144 bytes, the last 48 of them a register's with 16 before; 192
+    ((3, 48, 256, 320), (3, 0, 128, 320))
+    """
+    depth = min(DEPTH, steps)
+    registers = -(-steps // depth)
+    again = FOUR * (registers * depth - steps)
+    packed = -(-FOUR * steps // LINE) * LINE + LINE  # to the end of what `pack` may write
+    pitch = packed + LINE if packed % (2 * LINE) == 0 else packed + 2 * LINE
+    return registers, again, packed if again > 0 else (registers - 1) * LINE, pitch
+
+
+@kernel
+def is_even(places):  # type: ignore[no-untyped-def]
+    """Whether places lie at equal distances, and rows there in enough sets of the cache.
+
+    >>> is_even(np.array([0, 3, 6])), is_even(np.array([0, 3, 7])), is_even(np.array([0, FAR]))
+    (True, False, False)
+    >>> is_even(np.array([5, 5, 5]))  # one row
+    True
+    """
+    step = places[1] - places[0]
+    for i in range(2, places.size):
+        if places[i] - places[i - 1] != step:
+            return False
+    return step == 0 or step % FAR != 0
+
+
+@kernel
 def add_in_matrices(x, places, jump, w, start, out):  # type: ignore[no-untyped-def]
     """`hwsim.array.exact_sums.add_exact`, whole grids of places (`PLACES`).
 
@@ -63,23 +97,32 @@ def add_in_matrices(x, places, jump, w, start, out):  # type: ignore[no-untyped-
     blocks, runs, each, width = w.shape
     lanes, steps = start.shape[1], runs * each
     depth = min(DEPTH, steps)
-    registers = -(-steps // depth)
-    again = FOUR * (registers * depth - steps)  # bytes that the last register does not add again
-    packed = -(-FOUR * steps // LINE) * LINE + LINE  # to the end of what `pack` may write
-    pitch = packed + LINE if packed % (2 * LINE) == 0 else packed + 2 * LINE
-    column = packed if again > 0 else (registers - 1) * LINE
+    registers, again, column, pitch = row_of(steps)
+    whole = each % DEPTH == 0  # registers of each run: taps may be read where they lie
+    turns = (runs, each // DEPTH, 0) if whole else (1, registers - 1, 1)
     grid = ONE_COLUMN if lanes == SIDE else TWO_COLUMNS
     at_once = max(max(NEAR, w.size // OF_WEIGHTS) // pitch // grid, 1) * grid
-    memory = np.empty(min(at_once, places.size) * pitch + LINE, np.uint8)
+    at_once = min(at_once, places.size)
+    memory = np.empty(at_once * pitch + LINE, np.uint8)
     first = -memory.ctypes.data % LINE
     form, weights = form_of(depth), w.reshape(blocks, steps, width)
+    lie = np.empty((at_once // SIDE, 3), np.int64)
     for begin in range(0, places.size, at_once):
         some, sums = places[begin : begin + at_once], out[begin : begin + at_once]
         rows = memory[first : first + some.size * pitch].reshape(some.size, pitch)
-        pack(x, some, jump, runs, FOUR * each, rows)
+        of_some = lie[: some.size // SIDE]
+        for i in range(len(of_some)):
+            low, high = i * SIDE, (i + 1) * SIDE
+            if whole and is_even(some[low:high]):
+                of_some[i, 0] = x.ctypes.data + some[low]
+                of_some[i, 1], of_some[i, 2] = some[low + 1] - some[low], jump
+            else:
+                pack(x, some[low:high], jump, runs, FOUR * each, rows[low:high])
+                of_some[i, 0] = rows.ctypes.data + low * pitch
+                of_some[i, 1], of_some[i, 2] = pitch, FOUR * each
         if again > 0:
             cut_last(rows, FOUR * (steps - depth), again, column)
         if lanes == SIDE:
-            one_column(form, rows, weights, start, sums, column)
+            one_column(form, of_some, weights, start, sums, *turns, column)
         else:
-            two_columns(form, rows, weights, start, sums, column)
+            two_columns(form, of_some, weights, start, sums, *turns, column)

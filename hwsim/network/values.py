@@ -71,6 +71,7 @@ class Values:
             self.ways.append((node.name, way))
             self._steps.append((node, step))
             self._macs += macs
+        self._quick = all(way != "stepwise" for _, way in self.ways)
         self._last_use = {name: node for node in graph.nodes for name in node.inputs}
 
     def __call__(self, inputs: Ints | dict[str, Ints], *, widen: bool = True) -> Any:
@@ -119,9 +120,8 @@ class Values:
     def _hands(self, samples: int) -> int:
         """Threads that take images: a step of whole ledgers is no kernel alone, and would keep the
         others from Python too long."""
-        quick = "stepwise" not in (way for _, way in self.ways)
         enough = samples >= self.threads and worth(samples * self._macs)
-        return self.threads if quick and enough else 1
+        return self.threads if self._quick and enough else 1
 
     def _run(self, codes: dict[str, NDArray[Any]], worker: Worker) -> dict[str, NDArray[Any]]:
         """One batch."""

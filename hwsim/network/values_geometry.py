@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -68,14 +69,14 @@ class Geometry:
             layer.groups > 1,
         )
 
-    @property
+    @cached_property
     def shape(self) -> tuple[int, int, int]:
         """Of one image with its border."""
         (top, bottom), (left, right) = self.border
         height, width, channels = self.image
         return height + top + bottom, width + left + right, channels
 
-    @property
+    @cached_property
     def size(self) -> int:
         """Elements of one image with its border."""
         return math.prod(self.shape)

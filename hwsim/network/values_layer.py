@@ -99,6 +99,9 @@ class QuickLayer:
         images, places = way.lay(codes, worker.number), way.places(len(codes))
         outputs, tile = sum(stop - start for start, stop in spans), way.sums.tile
         hands = worker.hands(way.sums.macs * outputs)
+        if hands == 1:
+            alone = (way.make(images, places, span, out, worker.number) for span in spans)
+            return joined([span for found in alone for span in found])
         part = max(-(-outputs // tile // self._parts(outputs, worker)), 1) * tile
         left: list[Span] = []
 

@@ -63,50 +63,70 @@ def _kernel(columns: int, lines: int) -> Any:
     """The kernel of one grid of registers of sums."""
 
     def matrices(
-        e: Emitter, form: Array, rows: Array, w: Array, start: Array, out: Array, column: Any
+        e: Emitter,
+        form: Array,
+        lie: Array,
+        w: Array,
+        start: Array,
+        out: Array,
+        runs: Any,
+        each: Any,
+        lasts: Any,
+        column: Any,
     ) -> None:
         """Sums of whole grids; arrays as `hwsim.array.matrix_sums.add_in_matrices` has them.
-        ``column``: where the codes of the last register begin in each row."""
+
+        ``lie``: of every 16 outputs, address of the codes, bytes from row to row, and from run to
+        run; ``runs`` of so many registers ``each``, and ``lasts`` (0 or 1) more, of the last
+        steps, whose codes lie from ``column`` on.
+        """
         b = e.builder
-        steps, (blocks, lanes), pitch = w.shape[1], start.shape, rows.shape[1]
+        steps, (blocks, lanes) = w.shape[1], start.shape
         width = b.mul(lanes, INDEX(4))  # bytes of a step's weights, and of a block's sums
         between = b.mul(blocks, width)
-        whole = b.udiv(b.sub(steps, INDEX(1)), INDEX(DEPTH))  # registers before the last
-        last = b.select(b.icmp_signed(">", whole, INDEX(0)), b.sub(steps, INDEX(DEPTH)), INDEX(0))
 
-        def add(pixel: Value, block: Value, channel: Value, step: Value, at: Value) -> None:
-            """One register of steps, from ``step`` on; its codes lie from ``at`` on."""
+        def add(
+            first: Value, block: Value, channel: Value, step: Value, run: Value, at: Value
+        ) -> None:
+            """One register of steps, from ``step`` on, for outputs from ``first`` on, by 16."""
             for j in range(columns):
-                first = b.mul(b.add(channel, INDEX(j * SIDE)), INDEX(4))
-                there = w.pointer(block, step, first, kind=BYTE)
+                there = w.pointer(
+                    block, step, b.mul(b.add(channel, INDEX(j * SIDE)), INDEX(4)), kind=BYTE
+                )
                 _on_registers(e, "tileloadd64", WEIGHTS + j, there, width)
             for i in range(lines):
-                there = rows.pointer(b.add(pixel, INDEX(i * SIDE)), at, kind=BYTE)
-                _on_registers(e, "tileloadd64", CODES + i % 2, there, pitch)
+                output = b.add(first, INDEX(i))
+                address, pitch, jump = (lie.load(output, INDEX(n), kind=INDEX) for n in range(3))
+                there = b.add(b.add(address, b.mul(run, jump)), at)
+                codes = b.inttoptr(there, BYTE.as_pointer())
+                _on_registers(e, "tileloadd64", CODES + i % 2, codes, pitch)
                 for j in range(columns):
                     total = SUMS + i * columns + j
                     _on_registers(e, "tdpbusd", total, CODES + i % 2, WEIGHTS + j)
 
         _on_registers(e, "ldtilecfg", form.pointer(0, kind=BYTE))
         panels = b.udiv(lanes, INDEX(columns * SIDE))
-        grids = b.udiv(rows.shape[0], INDEX(lines * SIDE))
+        grids = b.udiv(lie.shape[0], INDEX(lines))
         with e.loop(0, blocks) as block, e.loop(0, panels) as panel, e.loop(0, grids) as grid:
             channel = b.mul(panel, INDEX(columns * SIDE))
-            pixel = b.mul(grid, INDEX(lines * SIDE))
+            first = b.mul(grid, INDEX(lines))
             places = [
-                (SUMS + i * columns + j, b.add(pixel, INDEX(i * SIDE)), INDEX(j * SIDE))
+                (SUMS + i * columns + j, b.add(first, INDEX(i)), INDEX(j * SIDE))
                 for i in range(lines)
                 for j in range(columns)
             ]
             for total, _, lane in places:  # the same row of `start` for all outputs
-                first = start.pointer(block, b.add(channel, lane), kind=BYTE)
-                _on_registers(e, "tileloadd64", total, first, INDEX(0))
-            with e.loop(0, whole, unroll=False) as turn:
-                step, at = b.mul(turn, INDEX(DEPTH)), b.mul(turn, INDEX(LINE))
-                add(pixel, block, channel, step, at)
-            add(pixel, block, channel, last, column)
+                lanes_of = start.pointer(block, b.add(channel, lane), kind=BYTE)
+                _on_registers(e, "tileloadd64", total, lanes_of, INDEX(0))
+            with e.loop(0, runs, unroll=False) as run, e.loop(0, each, unroll=False) as turn:
+                step = b.mul(b.add(b.mul(run, each), turn), INDEX(DEPTH))
+                add(first, block, channel, step, run, b.mul(turn, INDEX(LINE)))
+            with e.loop(0, lasts, unroll=False):
+                depth = b.select(b.icmp_signed("<", steps, INDEX(DEPTH)), steps, INDEX(DEPTH))
+                add(first, block, channel, b.sub(steps, depth), INDEX(0), column)
             for total, output, lane in places:
-                there = out.pointer(output, block, b.add(channel, lane), kind=BYTE)
+                pixel = b.mul(output, INDEX(SIDE))
+                there = out.pointer(pixel, block, b.add(channel, lane), kind=BYTE)
                 _on_registers(e, "tilestored64", total, there, between)
         _on_registers(e, "tilerelease")
 
