@@ -4,10 +4,11 @@ The taps of an output are S steps of four bytes, laid in one row. A register tak
 min(16, S) steps; where that does not divide S, the last register begins at S - depth, and codes of
 steps that were added before are 0 in it: a copy behind the row.
 
-Rows are packed for so many outputs that they stay in the first cache, or, where weights are many,
-that these are not read too often. A row is an odd number of cache lines: sixteen rows are read at
-once, and lie in different sets. Where sixteen outputs lie at equal distances, and runs of taps are
-whole registers, nothing is packed: registers read the images.
+Rows are packed for so many outputs that they stay in a near cache (with fewer, registers wait for
+what has just been written), and, where weights are many, that these are not read too often. A row
+is an odd number of cache lines: sixteen rows are read at once, and lie in different sets. Where
+sixteen outputs lie at equal distances, and runs of taps are whole registers, nothing is packed:
+registers read the images.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ from hwsim.array.vector.matrices import (
 
 FOUR = 4  # bytes of one step
 FEWEST = 12  # steps of a sum: below, packing and writing cost more than vectors take
-NEAR = 1 << 15  # bytes of packed rows
+NEAR = 1 << 17  # bytes of packed rows
 FAR = 2048  # bytes: rows so far apart, or a multiple, share too few sets of the first cache
 OF_WEIGHTS = 4  # a part of the weights' bytes: rows, where weights are many
 ONE_COLUMN, TWO_COLUMNS = GRIDS[1] * SIDE, GRIDS[2] * SIDE  # outputs of a grid

@@ -21,16 +21,17 @@ from numpy.typing import NDArray
 from hwsim._jit import kernel
 from hwsim.array.exact_sums import add_exact
 
+NEAR = 1 << 15  # sums of parts that are added together
 PATIENCE = 4  # parts that may fail before as many have held, and one more
 
 
 class Ends(NamedTuple):
-    """What proves an output, by channel.
+    """What proves outputs, by channel.
 
     Attributes
     ----------
-    up, down : int32 ndarrays of shape (blocks, lanes)
-        ``P <= up`` and ``P - out <= down``.
+    up, down : int32 ndarrays of shape (outputs * blocks * lanes,)
+        ``P <= up`` and ``P - out <= down``, for some outputs side by side: long rows are quicker.
     lo, hi : int
         Ends of the register that holds ``out``.
     """
@@ -45,22 +46,21 @@ class Ends(NamedTuple):
 def holds(out, positive, ends):  # type: ignore[no-untyped-def]
     """Whether all outputs, of shape (places, blocks, lanes), are proven.
 
-    >>> of_one = np.full((1, 1), 90, np.int32)
+    >>> of_one = np.full(1, 90, np.int32)
     >>> ends = Ends(of_one, of_one, -100, 100)
     >>> found = [np.array([[[v]]], np.int32) for v in (-10, 80, 81)]
     >>> [holds(found[0], p, ends) for p in found[1:]]  # N: 90, 91
     [True, False]
     """
     word = out.dtype.type
-    lo, hi = word(ends.lo), word(ends.hi)
-    places, blocks, lanes = out.shape
+    lo, hi, up, down = word(ends.lo), word(ends.hi), ends.up, ends.down
+    sums, positives = out.reshape(-1), positive.reshape(-1)
     room = word(0)  # its sign is set once any difference is negative
-    for p in range(places):
-        for b in range(blocks):
-            row, above, up, down = out[p, b], positive[p, b], ends.up[b], ends.down[b]
-            for n in range(lanes):
-                room |= word(up[n] - above[n]) | word(down[n] - word(above[n] - row[n]))
-                room |= word(row[n] - lo) | word(hi - row[n])
+    for begin in range(0, sums.size, up.size):
+        row, above = sums[begin : begin + up.size], positives[begin : begin + up.size]
+        for n in range(row.size):
+            room |= word(up[n] - above[n]) | word(down[n] - word(above[n] - row[n]))
+            room |= word(row[n] - lo) | word(hi - row[n])
     return room >= 0
 
 
@@ -79,17 +79,23 @@ def proven_sums(x, places, jump, w, positive, start, start_positive, ends, each,
     each : int
         A multiple of the tile of places.
     proven : bool ndarray of shape (parts,), all False
-        Written. Where most parts fail, those behind are not looked at: their sums are not written.
+        Written. Where most parts fail, those behind are not looked at: their sums are of no use.
     """
-    above = np.empty((min(each, places.size), *start.shape), np.int32)
-    failed = held = 0
-    for part in range(proven.size):
-        if failed > held + PATIENCE:
-            break
-        some = places[part * each : (part + 1) * each]
-        sums = out[part * each : (part + 1) * each]
+    most = max(NEAR // (each * start.size), 1)
+    above = np.empty((min(most * each, places.size), *start.shape), np.int32)
+    failed = held = first = 0
+    parts = 1
+    while first < proven.size and failed <= held + PATIENCE:
+        some = places[first * each : (first + parts) * each]
+        sums, positives = out[first * each : (first + parts) * each], above[: some.size]
         add_exact(x, some, jump, w, start, sums)  # type: ignore[no-untyped-call]
-        add_exact(x, some, jump, positive, start_positive, above[: some.size])  # type: ignore[no-untyped-call]
-        proven[part] = holds(sums, above[: some.size], ends)
-        held += proven[part]
-        failed += not proven[part]
+        add_exact(x, some, jump, positive, start_positive, positives)  # type: ignore[no-untyped-call]
+        for part in range(min(parts, proven.size - first)):
+            if failed > held + PATIENCE:
+                break
+            low, high = part * each, (part + 1) * each
+            proven[first + part] = holds(sums[low:high], positives[low:high], ends)
+            held += proven[first + part]
+            failed += not proven[first + part]
+        first += parts
+        parts = min(2 * parts, most)

@@ -26,6 +26,7 @@ from hwsim.network.values_registers import Registers
 WEIGHT = IntFormat(8)
 REACH = 1 << 30  # of sums and their differences, in 32-bit lanes
 PLACES = 64  # of a part, about: what one output that is not proven costs
+ROW = 512  # sums that are proven in one go, about
 LEAST_STEPS = 32  # of a sum: below, two exact products are no quicker
 TRIALS = 4  # parts before the proof is given up where fewer than half of them hold
 
@@ -77,9 +78,9 @@ class ProvenSums:
         self.tried = self.held = 0
 
     def _lanes(self, values: Ints) -> NDArray[np.int32]:
-        """By channel, in lanes."""
+        """By channel, in lanes, for outputs side by side."""
         lanes = padded(np.clip(values, 1 - REACH, REACH - 1), self.shape[1])
-        return lanes.reshape(self.shape).astype(np.int32)
+        return np.tile(lanes.astype(np.int32), max(ROW // lanes.size, 1))
 
     @property
     def hopeful(self) -> bool:

@@ -162,7 +162,8 @@ def test_parts_are_proven_where_every_order_stays_inside(seed, rank):
     reached = np.maximum(start + above, -(start + below)).reshape(-1, each * lanes).max(axis=1)
     most = int(np.sort(reached)[rank])  # to the last value
     expected = (reached <= most).tolist()
-    ends = Ends(most - start, nothing + most, -most, most)  # out = start + P - N
+    wide = [np.tile(end.ravel(), seed + 1) for end in (most - start, nothing + most)]
+    ends = Ends(*wide, -most, most)  # out = start + P - N
     out = np.zeros((places, 1, lanes), np.int32)
     found = np.zeros(-(-places // each), np.bool_)
     proven_sums(x, at, 0, w, positive, start, nothing, ends, each, out, found)
