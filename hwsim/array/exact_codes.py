@@ -10,6 +10,7 @@ import numpy as np
 from hwsim._jit import kernel
 from hwsim.array.alignment import LINE
 from hwsim.array.exact_sums import add_exact
+from hwsim.array.images import lay_codes
 from hwsim.array.requantizer_near import make_codes
 
 NEAR = 1 << 15  # sums at once
@@ -22,8 +23,11 @@ def exact_codes(scheme: int, rounding: int) -> Callable[..., None]:
 
     ::
 
-        made(x, places, jump, w, start, tile, constants, repeats, repeated, output, codes)
+        made(rows, where, x, places, jump, w, start, tile, constants, repeats, repeated, output,
+             codes)
 
+    ``rows``: codes of images (S, height, length) that are laid in ``x`` before all else, and
+    ``where``: their top bit, and where they lie there, as `hwsim.array.images.lay_codes` has them;
     ``x``, ``places``, ``jump``, ``w``, ``start``: as `hwsim.array.exact_sums.add_exact` has them,
     in whole tiles of ``tile`` places; ``constants``: of `hwsim.array.requantizer_near`, for the
     lanes of an output, and ``repeated`` for so many outputs in a row; ``output``: zero point, least
@@ -32,8 +36,10 @@ def exact_codes(scheme: int, rounding: int) -> Callable[..., None]:
 
     @kernel
     def made(  # type: ignore[no-untyped-def]
-        x, places, jump, w, start, tile, constants, repeats, repeated, output, codes
+        rows, where, x, places, jump, w, start, tile, constants, repeats, repeated, output, codes
     ):
+        top_bit, begins, size, pitch = where
+        lay_codes(rows, top_bit, 0, 0, x, begins, size, pitch)
         lanes = start.size
         at_once = max(max(NEAR, w.size // OF_WEIGHTS) // lanes // tile, 1) * tile
         memory = np.empty(4 * at_once * lanes + LINE, np.uint8)

@@ -99,13 +99,14 @@ def store_once(sums, lo, hi, overflow, wrap_bits):  # type: ignore[no-untyped-de
             sums[i] = fit(int(sums[i]), lo, hi, overflow, wrap_bits)
 
 
-def lanes_of(channels: int) -> int:
-    """Lanes of a block that leave the fewest unused.
+def lanes_of(channels: int, steps: int) -> int:
+    """Lanes of a block that leave the fewest unused, for sums of so many steps of four bytes.
 
-    >>> lanes_of(10), lanes_of(32), lanes_of(48), lanes_of(256)
-    (16, 32, 16, 64)
+    >>> [lanes_of(channels, 3) for channels in (10, 32, 48, 256)]
+    [16, 32, 16, 64]
     """
-    return min(TILES, key=lambda lanes: (-(-channels // lanes) * lanes, -lanes))
+    shapes = PLACES if in_matrices(steps) else TILES
+    return min(shapes, key=lambda lanes: (-(-channels // lanes) * lanes, -lanes))
 
 
 def tile_of(lanes: int, steps: int) -> int:

@@ -1,8 +1,8 @@
 """Exact sums in matrix registers: how taps are packed for them, and how many outputs at once.
 
-The taps of an output are S steps of four bytes, laid in one row. A register takes ``depth`` =
-min(16, S) steps; where that does not divide S, the last register begins at S - depth, and codes of
-steps that were added before are 0 in it: a copy behind the row.
+The taps of an output are S steps of four bytes, laid in one row: as few registers of up to 16 steps
+as hold them, of ``depth`` steps each. Where that does not divide S, the last register begins at
+S - depth, and codes of steps that were added before are 0 in it: a copy behind the row.
 
 Rows are packed for so many outputs that they stay in a near cache (with fewer, registers wait for
 what has just been written), and, where weights are many, that these are not read too often. A row
@@ -21,11 +21,13 @@ from hwsim.array.vector.matrices import (
     DEPTH,
     GRIDS,
     LINE,
+    SHORT,
     SIDE,
     WEIGHTS,
     cut_last,
     one_column,
     pack,
+    pack_short,
     two_columns,
 )
 
@@ -34,9 +36,10 @@ FEWEST = 12  # steps of a sum: below, packing and writing cost more than vectors
 NEAR = 1 << 17  # bytes of packed rows
 FAR = 2048  # bytes: rows so far apart, or a multiple, share too few sets of the first cache
 OF_WEIGHTS = 4  # a part of the weights' bytes: rows, where weights are many
-ONE_COLUMN, TWO_COLUMNS = GRIDS[1] * SIDE, GRIDS[2] * SIDE  # outputs of a grid
-PLACES = {SIDE: ONE_COLUMN, 2 * SIDE: TWO_COLUMNS, 4 * SIDE: TWO_COLUMNS}
-"""Lanes of a block of channels: outputs of a grid of registers."""
+PLACES = {columns * SIDE: lines * SIDE for columns, lines in GRIDS.items()}
+"""Lanes of a block of channels: outputs of a grid of registers. No more lanes: the weights of a
+block that lie farther apart share too few sets of the first cache."""
+ONE_COLUMN, TWO_COLUMNS = PLACES[SIDE], PLACES[2 * SIDE]
 
 
 @kernel
@@ -59,18 +62,23 @@ def form_of(depth):  # type: ignore[no-untyped-def]
 
 @kernel
 def row_of(steps):  # type: ignore[no-untyped-def]
-    """Of a row of packed taps: registers; bytes that the last one does not add again; where its
-    codes begin; bytes from row to row.
+    """Of a row of packed taps: registers, and steps of each; bytes that the last one does not add
+    again; bytes from row to row.
 
-    >>> row_of(36), row_of(48)  # 144 bytes, the last 48 of them a register's with 16 before; 192
-    ((3, 48, 256, 320), (3, 0, 128, 320))
+    >>> row_of(48), row_of(42), row_of(41)  # the last register begins a step early
+    ((3, 16, 0, 320), (3, 14, 0, 320), (3, 14, 4, 320))
     """
-    depth = min(DEPTH, steps)
-    registers = -(-steps // depth)
+    registers = -(-steps // DEPTH)
+    depth = -(-steps // registers)
     again = FOUR * (registers * depth - steps)
-    packed = -(-FOUR * steps // LINE) * LINE + LINE  # to the end of what `pack` may write
-    pitch = packed + LINE if packed % (2 * LINE) == 0 else packed + 2 * LINE
-    return registers, again, packed if again > 0 else (registers - 1) * LINE, pitch
+    lines = cut_at(steps) // LINE + 1
+    return registers, depth, again, (lines + 1 - lines % 2) * LINE
+
+
+@kernel
+def cut_at(steps):  # type: ignore[no-untyped-def]
+    """Where in a row the last register's codes lie once more: behind all that `pack` may write."""
+    return -(-FOUR * steps // LINE) * LINE + LINE
 
 
 @kernel
@@ -97,10 +105,10 @@ def add_in_matrices(x, places, jump, w, start, out):  # type: ignore[no-untyped-
     """
     blocks, runs, each, width = w.shape
     lanes, steps = start.shape[1], runs * each
-    depth = min(DEPTH, steps)
-    registers, again, column, pitch = row_of(steps)
+    registers, depth, again, pitch = row_of(steps)
     whole = each % DEPTH == 0  # registers of each run: taps may be read where they lie
-    turns = (runs, each // DEPTH, 0) if whole else (1, registers - 1, 1)
+    turns = (runs, each // DEPTH) if whole else (1, registers - (again > 0))
+    last = (1, cut_at(steps)) if again > 0 else (0, 0)
     grid = ONE_COLUMN if lanes == SIDE else TWO_COLUMNS
     at_once = max(max(NEAR, w.size // OF_WEIGHTS) // pitch // grid, 1) * grid
     at_once = min(at_once, places.size)
@@ -118,12 +126,15 @@ def add_in_matrices(x, places, jump, w, start, out):  # type: ignore[no-untyped-
                 of_some[i, 0] = x.ctypes.data + some[low]
                 of_some[i, 1], of_some[i, 2] = some[low + 1] - some[low], jump
             else:
-                pack(x, some[low:high], jump, runs, FOUR * each, rows[low:high])
+                if FOUR * each <= SHORT:
+                    pack_short(x, some[low:high], jump, runs, FOUR * each, rows[low:high])
+                else:
+                    pack(x, some[low:high], jump, runs, FOUR * each, rows[low:high])
                 of_some[i, 0] = rows.ctypes.data + low * pitch
                 of_some[i, 1], of_some[i, 2] = pitch, FOUR * each
         if again > 0:
-            cut_last(rows, FOUR * (steps - depth), again, column)
+            cut_last(rows, FOUR * (steps - depth), again, cut_at(steps))
         if lanes == SIDE:
-            one_column(form, of_some, weights, start, sums, *turns, column)
+            one_column(form, of_some, weights, start, sums, depth, *turns, *last)
         else:
-            two_columns(form, of_some, weights, start, sums, *turns, column)
+            two_columns(form, of_some, weights, start, sums, depth, *turns, *last)

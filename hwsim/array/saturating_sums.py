@@ -120,25 +120,6 @@ def folded_sums(form: int, vectors: int) -> Callable[..., None]:
     return folds_in_vectors
 
 
-@kernel
-def lay_codes(codes, top_bit, zero, shift, images, first, size, row):  # type: ignore[no-untyped-def]
-    """Images of operands, ``((codes ^ top_bit) - zero) << shift``: uint8 to int16.
-
-    ``codes``: (S, height, length); ``top_bit``: 128 where the bytes are signed codes, which so
-    become ``code + 128``; else 0. Row y of image s begins at ``first + s * size + y * row`` of
-    ``images``.
-    """
-    half = images.dtype.type
-    minus, times = half(zero), half(1 << shift)
-    length = codes.shape[2]
-    for s in range(codes.shape[0]):
-        for y in range(codes.shape[1]):
-            begin, given = first + s * size + y * row, codes[s, y]
-            laid = images[begin : begin + length]
-            for i in range(length):
-                laid[i] = half(half(half(given[i] ^ top_bit) - minus) * times)
-
-
 def lay_steps(w: Ints, lanes: int, each: int) -> NDArray[np.int16]:
     """Weights (K, N) as int16 (blocks, K, lanes * each), ``each - 1`` zeros after every one; what
     is not there is 0.

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,8 +39,17 @@ from hwsim.network.values_layer import QuickLayer, quick_layer
 from hwsim.network.values_tables import table_of
 from hwsim.network.values_work import PARTS, Worker, worth
 
-Step = Callable[[list[NDArray[Any]], Worker], NDArray[Any]]
+Way = Callable[[list[NDArray[Any]], Worker], NDArray[Any]]
 AT_ONCE = 32  # samples, so that memory stays flat
+
+
+class Step(NamedTuple):
+    """One node of a call: few words of Python, since between kernels these are cold."""
+
+    inputs: tuple[str, ...]
+    output: str
+    way: Way
+    done: tuple[str, ...]  # tensors that no later node reads, and that are no output
 
 
 class Values:
@@ -64,15 +73,19 @@ class Values:
         refuse_float(graph)
         self.graph, self.threads = graph, threads()
         self.ways: list[tuple[str, str]] = []
-        self._steps: list[tuple[Node, Step]] = []
+        self.layers: dict[str, QuickLayer] = {}
+        self._steps: list[Step] = []
         self._macs = 0  # of one image, on quick layers
+        last_use = {name: node for node in graph.nodes for name in node.inputs}
         for node in graph.nodes:
-            way, step, macs = _step_of(graph, node, machine)
-            self.ways.append((node.name, way))
-            self._steps.append((node, step))
-            self._macs += macs
+            name, way = _way_of(graph, node, machine)
+            if isinstance(way, QuickLayer):
+                self.layers[node.name], self._macs = way, self._macs + way.macs
+            last = [n for n in dict.fromkeys(node.inputs) if last_use[n] is node]
+            done = tuple(n for n in last if n not in (*graph.outputs, *graph.constants))
+            self.ways.append((node.name, name))
+            self._steps.append(Step(tuple(node.inputs), node.output, way, done))
         self._quick = all(way != "stepwise" for _, way in self.ways)
-        self._last_use = {name: node for node in graph.nodes for name in node.inputs}
 
     def __call__(self, inputs: Ints | dict[str, Ints], *, widen: bool = True) -> Any:
         """Codes of the sole output, ndarray of shape (S, *shape), or of each by name.
@@ -83,39 +96,37 @@ class Values:
         """
         given = inputs if isinstance(inputs, dict) else {self.graph.inputs[0]: inputs}
         samples = len(next(iter(given.values())))
-        hands = self._hands(samples)
-        parts_of_all = 1 if hands == 1 else hands * PARTS
-        batch = min(AT_ONCE, -(-max(samples, 1) // parts_of_all))
-        starts = range(0, max(samples, 1), batch)
+        hands = 1 if self.threads == 1 else self._hands(samples)
+        batch = AT_ONCE if hands == 1 else min(AT_ONCE, -(-samples // (hands * PARTS)))
         helpers = self.threads - 1 if samples < self.threads else 0
+        if samples <= batch:
+            found = self._run(given, Worker(0, helpers))
+            if widen:
+                found = {
+                    name: widened(codes, self.graph.tensors[name]) for name, codes in found.items()
+                }
+        else:
+            found = self._run_batches(given, batch, (hands, helpers), widen)
+        return found if len(found) > 1 else found[self.graph.outputs[0]]
+
+    def _run_batches(
+        self, given: dict[str, Ints], batch: int, workers: tuple[int, int], widen: bool
+    ) -> dict[str, NDArray[Any]]:
+        """So many samples at a time; ``workers``: threads that take batches, and each's helpers."""
         found: dict[str, NDArray[Any]] = {}
+        samples = len(next(iter(given.values())))
+        hands, helpers = workers
 
         def work(start: int, number: int) -> None:
             some = {name: codes[start : start + batch] for name, codes in given.items()}
             for name, codes in self._run(some, Worker(number, helpers)).items():
-                self._keep(found, name, codes, (start, samples), widen)
+                wide = widen and self.graph.tensors[name].format is not None
+                room = np.empty((samples, *codes.shape[1:]), np.int64 if wide else codes.dtype)
+                of_all = found.setdefault(name, room)  # the first one's, whoever that is
+                of_all[start : start + len(codes)] = codes
 
-        side_by_side([partial(work, start) for start in starts], hands)
-        return found if len(found) > 1 else found[self.graph.outputs[0]]
-
-    def _keep(
-        self,
-        found: dict[str, NDArray[Any]],
-        name: str,
-        codes: NDArray[Any],
-        place: tuple[int, int],
-        widen: bool,
-    ) -> None:
-        """One batch of an output among those of all samples; ``place``: its first, and their
-        number. Whoever comes first makes the array (at once: `dict.setdefault`)."""
-        start, samples = place
-        wide = widen and self.graph.tensors[name].format is not None
-        kind = np.dtype(np.int64) if wide else codes.dtype
-        if len(codes) == samples:
-            found[name] = codes.astype(kind, copy=False)
-            return
-        of_all = found.setdefault(name, np.empty((samples, *codes.shape[1:]), kind))
-        of_all[start : start + len(codes)] = codes
+        side_by_side([partial(work, start) for start in range(0, samples, batch)], hands)
+        return found
 
     def _hands(self, samples: int) -> int:
         """Threads that take images: a step of whole ledgers is no kernel alone, and would keep the
@@ -125,39 +136,33 @@ class Values:
 
     def _run(self, codes: dict[str, NDArray[Any]], worker: Worker) -> dict[str, NDArray[Any]]:
         """One batch."""
-        tensors, kept = self.graph.tensors, dict(codes)
-        for name in codes:
-            kept[name] = narrowed(codes[name], tensors[name])
-        for node, step in self._steps:
-            inputs = [codes_of(self.graph, kept, name) for name in node.inputs]
-            kept[node.output] = step(inputs, worker)
-            for name in node.inputs:
-                if self._last_use[name] is node and name not in self.graph.outputs:
-                    kept.pop(name, None)
-        return {name: kept[name] for name in self.graph.outputs}
+        graph = self.graph
+        kept = {name: narrowed(some, graph.tensors[name]) for name, some in codes.items()}
+        for name in graph.constants:
+            kept[name] = codes_of(graph, codes, name)
+        for inputs, output, way, done in self._steps:
+            kept[output] = way([kept[name] for name in inputs], worker)
+            for name in done:
+                del kept[name]
+        return {name: kept[name] for name in graph.outputs}
 
 
-def _step_of(graph: Graph, node: Node, machine: Machine) -> tuple[str, Step, int]:
-    """The quickest way of one node, its name, and its MACs of one image on a quick layer."""
+def _way_of(graph: Graph, node: Node, machine: Machine) -> tuple[str, Way]:
+    """The quickest way of one node, and its name."""
     tensors = graph.tensors
     output = tensors[node.output]
     if is_beside(node):
         table = table_of(graph, node, machine)
         if table is not None:
-            return "table", lambda inputs, _: table(inputs), 0
-        return (
-            "operator",
-            lambda inputs, _: narrowed(
-                run_beside(graph, node, all_widened(graph, node, inputs), machine), output
-            ),
-            0,
+            return "table", lambda inputs, _: table(inputs)
+        return "operator", lambda inputs, _: narrowed(
+            run_beside(graph, node, all_widened(graph, node, inputs), machine), output
         )
     prepared = prepare_without_input(graph, node, machine)
     assert node.layer is not None
     found = quick_layer(node.layer, prepared, tensors[node.inputs[0]], output)
     if found is not None:
-        way, layer = found
-        return way, partial(_of_first, layer), layer.macs
+        return found
     own = for_layer(machine, layer_facts(graph, node))
 
     def stepwise(inputs: list[NDArray[Any]], _: Worker) -> NDArray[Any]:
@@ -166,12 +171,7 @@ def _step_of(graph: Graph, node: Node, machine: Machine) -> tuple[str, Step, int
         codes = [run_layer(gemm, side, own, node.name).codes for _, gemm in gemms]
         return narrowed(layer_output(graph, node, codes), output)
 
-    return "stepwise", stepwise, 0
-
-
-def _of_first(layer: QuickLayer, inputs: list[NDArray[Any]], worker: Worker) -> NDArray[Any]:
-    """A layer on its sole input."""
-    return layer(inputs[0], worker)
+    return "stepwise", stepwise
 
 
 def narrowed(codes: NDArray[Any], tensor: Tensor) -> NDArray[Any]:

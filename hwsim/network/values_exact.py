@@ -22,6 +22,7 @@ from hwsim.array.bounds import Bounds
 from hwsim.array.channel_sums import exact_channels, repeated
 from hwsim.array.exact_codes import exact_codes
 from hwsim.array.exact_sums import (
+    FOUR,
     exact_sums,
     in_matrices,
     lanes_of,
@@ -30,6 +31,7 @@ from hwsim.array.exact_sums import (
     tile_of,
 )
 from hwsim.array.gemm import Datapath, Ints, Register
+from hwsim.array.images import lay_codes
 from hwsim.array.requantizer import Requantizer
 from hwsim.mapping.layer import MacLayer
 from hwsim.mapping.prepare import PreparedLayer
@@ -86,12 +88,14 @@ class ExactSums:
         assert source.format is not None
         channels, ky = weight.shape[:2]
         self.once = once
-        self.offset = 128 if source.format.signed else 0
-        self.border = (source.zero_point + self.offset) & 0xFF
+        self.offset = np.uint8(128 if source.format.signed else 0)
+        zero = source.zero_point + int(self.offset)
+        self.border = zero & 0xFF
         self.by_channel = geometry.by_channel
-        lanes = channels if self.by_channel else lanes_of(channels)
+        steps = ky * -(-weight[0, 0].size // FOUR)
+        lanes = channels if self.by_channel else lanes_of(channels, steps)
         self.macs = weight.size
-        start = bias - (source.zero_point + self.offset) * weight.sum(axis=(1, 2, 3))
+        start = bias - zero * weight.sum(axis=(1, 2, 3))
         self.start = padded(start, lanes).reshape(-1, lanes).astype(np.int32)
         self.shape = (len(self.start), lanes)
         self.jump, self.taps = geometry.jump, geometry.taps
@@ -103,14 +107,13 @@ class ExactSums:
         else:
             by_run = weight.transpose(1, 2, 3, 0).reshape(ky, -1, channels)
             self.weight = lay_blocks(by_run, lanes)
-            self.tile = tile_of(lanes, ky * self.weight.shape[2])
-            if in_matrices(ky * self.weight.shape[2]):
+            self.tile = tile_of(lanes, steps)
+            if in_matrices(steps):
                 self.macs //= IN_MATRICES
 
     def place(self, codes: NDArray[Any], geometry: Geometry, images: NDArray[Any]) -> None:
         """Codes with the offset added: + 128 of a byte is its top bit."""
-        inside = geometry.inside(images, len(codes))
-        np.bitwise_xor(geometry.rows_of(codes), np.uint8(self.offset), out=inside)
+        lay_codes(geometry.rows_of(codes), self.offset, 0, 0, images, *geometry.where_rows_lie)
 
     def add(self, images: NDArray[Any], places: Ints, out: NDArray[np.int32]) -> list[Span]:
         """Sums of whole tiles."""
@@ -135,6 +138,21 @@ class ExactPieces(Pieces[ExactSums]):
         alone = sums.once is None and not sums.by_channel and codes.lanes == codes.channels
         together = alone and codes.is_near
         self.kernel = exact_codes(codes.scheme, codes.rounding) if together else None
+        self.where = (sums.offset, *geometry.where_rows_lie)
+        self.given = (
+            sums.jump, sums.weight, sums.start, sums.tile, codes.constants[1], codes.repeats,
+            codes.constants[codes.repeats], codes.output,
+        )  # fmt: skip
+        self.nothing = np.empty((0, 0, 0), np.uint8)
+
+    def make_all(self, codes: NDArray[Any], out: NDArray[Any], number: int) -> list[Span]:
+        """As `Pieces`."""
+        if self.kernel is None:
+            return super().make_all(codes, out, number)
+        samples, rows = len(codes), self.geometry.rows_of(codes)
+        images, places = self.images(samples, number), self.places(samples)
+        self.kernel(rows, self.where, images, places, *self.given, out)
+        return []
 
     def make(
         self, images: NDArray[Any], places: Ints, span: Span, out: NDArray[Any], number: int
@@ -142,12 +160,9 @@ class ExactPieces(Pieces[ExactSums]):
         """As `Pieces`."""
         if self.kernel is None:
             return super().make(images, places, span, out, number)
-        (begin, end), sums, codes = span, self.sums, self.codes
-        some = places[begin : begin + -(-(end - begin) // sums.tile) * sums.tile]
-        self.kernel(
-            images, some, sums.jump, sums.weight, sums.start, sums.tile, codes.constants[1],
-            codes.repeats, codes.constants[codes.repeats], codes.output, out[begin:end],
-        )  # fmt: skip
+        (begin, end), tile = span, self.sums.tile
+        some = places[begin : begin + -(-(end - begin) // tile) * tile]
+        self.kernel(self.nothing, self.where, images, some, *self.given, out[begin:end])
         return []
 
 

@@ -98,29 +98,19 @@ class Geometry:
         """Whether the taps of one row lie side by side."""
         return self.kernel[1] == 1 or int(self.taps[1] - self.taps[0]) == self.image[2]
 
-    @property
-    def first(self) -> int:
-        """Element of an image that its first code is."""
+    @cached_property
+    def where_rows_lie(self) -> tuple[int, int, int]:
+        """Element of an image that its first code is; elements of an image; of a row; borders
+        included."""
         (top, _), (left, _) = self.border
-        return (top * self.shape[1] + left) * self.image[2]
-
-    @property
-    def row(self) -> int:
-        """Elements of one row of an image with its border."""
-        return self.shape[1] * self.image[2]
+        _, width, channels = self.shape
+        return (top * width + left) * channels, self.size, width * channels
 
     def rows_of(self, codes: NDArray[Any]) -> NDArray[np.uint8]:
         """Codes (S, *shape) of bytes as rows: (S, height, width * channels)."""
         height, width, channels = self.image
         rows: NDArray[np.uint8] = np.ascontiguousarray(codes).view(np.uint8)
         return rows.reshape(len(codes), height, width * channels)
-
-    def inside(self, images: NDArray[Any], samples: int) -> NDArray[Any]:
-        """Where the codes of so many images lie: (S, height, width * channels)."""
-        (top, _), (left, _) = self.border
-        height, width, channels = self.image
-        whole = images[: samples * self.size].reshape(samples, self.shape[0], self.row)
-        return whole[:, top : top + height, left * channels : (left + width) * channels]
 
 
 AXES = ("ky", "kx", "ic")

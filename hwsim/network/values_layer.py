@@ -6,6 +6,7 @@ is `values_exact`, `values_saturating`, `values_listed`, `values_paired` and `va
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
@@ -49,26 +50,47 @@ class QuickLayer:
         self.way, self.proof, self.listed, self.output = way, proof, listed, output
         self.pixels = way.geometry.places.size
         self.at_once = max(1, OUTPUTS_AT_ONCE // max(self.pixels, 1))
+        self.macs = int(way.sums.macs * self.pixels)  # of one image, as `Sums.macs`
+        self.has_one_way = proof is None and listed is None
+        assert output.format is not None
+        self.output_type = np.int8 if output.format.signed else np.uint8
 
-    @property
-    def macs(self) -> int:
-        """Of one image, as `Sums.macs`."""
-        return int(self.way.sums.macs * self.pixels)
+    def __call__(self, inputs: list[NDArray[Any]], worker: Worker) -> NDArray[Any]:
+        """Every image, as many at once as keep their sums near; codes of the sole input."""
+        (codes,) = inputs
+        samples, pixels = len(codes), self.pixels
+        rows = np.empty((samples * pixels, self.way.codes.channels), self.output_type)
+        at_once = min(samples, self.at_once)
+        if self.has_one_way and worker.hands(self.macs * at_once) == 1:
+            if samples == at_once:
+                self.way.make_all(codes, rows, worker.number)
+            else:
+                for some, found in self._batches(codes, rows):
+                    self.way.make_all(some, found, worker.number)
+        else:
+            for some, found in self._batches(codes, rows):
+                self._make_shared(some, found, worker)
+        return rows.reshape(samples, *self.output.shape)
 
-    def __call__(self, codes: NDArray[Any], worker: Worker) -> NDArray[Any]:
-        """Every image, as many at once as keep their sums near."""
-        out = np.empty((len(codes), self.pixels, self.way.codes.channels), self.output_type)
-        for first in range(0, len(codes), self.at_once):
-            some = codes[first : first + self.at_once]
-            found = out[first : first + self.at_once].reshape(-1, out.shape[2])
-            left = [(0, len(found))]
-            if self.proof is not None and self.proof.sums.hopeful:
-                left = self._share(self.proof, some, left, found, worker)
-            if left:
-                outputs = sum(stop - start for start, stop in left)
-                way = self.way_of(some, outputs // self._parts(outputs, worker))
-                self._share(way, some, left, found, worker)
-        return out.reshape(len(codes), *self.output.shape)
+    def _batches(
+        self, codes: NDArray[Any], rows: NDArray[Any]
+    ) -> Iterator[tuple[NDArray[Any], NDArray[Any]]]:
+        """Images that are laid out together, and rows of their outputs."""
+        at_once, pixels = self.at_once, self.pixels
+        for first in range(0, len(codes), at_once):
+            some = codes[first : first + at_once]
+            yield some, rows[first * pixels : (first + len(some)) * pixels]
+
+    def _make_shared(self, codes: NDArray[Any], out: NDArray[Any], worker: Worker) -> None:
+        """By proof where that helps, the rest by the quickest way, on several threads where that is
+        worth while."""
+        left = [(0, len(out))]
+        if self.proof is not None and self.proof.sums.hopeful:
+            left = self._share(self.proof, codes, left, out, worker)
+        if left:
+            outputs = sum(stop - start for start, stop in left)
+            way = self.way_of(codes, outputs // self._parts(outputs, worker))
+            self._share(way, codes, left, out, worker)
 
     def way_of(self, codes: NDArray[Any], outputs: int) -> Pieces[Any]:
         """The quicker one for these codes, so many outputs a part."""
@@ -80,12 +102,6 @@ class QuickLayer:
         """Parts in which so many outputs are shared out."""
         hands = worker.hands(self.way.sums.macs * outputs)
         return 1 if hands == 1 else hands * PARTS
-
-    @property
-    def output_type(self) -> type[np.int8] | type[np.uint8]:
-        """Of the codes that leave."""
-        assert self.output.format is not None
-        return np.int8 if self.output.format.signed else np.uint8
 
     def _share(
         self,

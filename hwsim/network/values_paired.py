@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hwsim.array.gemm import Ints
+from hwsim.array.images import lay_codes
 from hwsim.array.paired_sums import SIDE, TILE, lay_pairs, lay_taps, paired_sums
-from hwsim.array.saturating_sums import lay_codes
 from hwsim.array.vector.pairs import HAS_PAIRS
 from hwsim.mapping.prepare import PreparedLayer
 from hwsim.network.graph import Tensor
@@ -55,8 +55,9 @@ class PairedSums:
 
     def place(self, codes: NDArray[Any], geometry: Geometry, images: NDArray[Any]) -> None:
         """Codes as operands."""
-        where = (geometry.first, geometry.size, geometry.row)
-        lay_codes(geometry.rows_of(codes), self.top_bit, self.zero, 0, images, *where)
+        lay_codes(
+            geometry.rows_of(codes), self.top_bit, self.zero, 0, images, *geometry.where_rows_lie
+        )
 
     def add(self, images: NDArray[Any], places: Ints, out: NDArray[np.int32]) -> list[Span]:
         """Sums of whole tiles."""

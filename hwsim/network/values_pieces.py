@@ -74,11 +74,17 @@ class Pieces(Generic[Way]):
 
     def lay(self, codes: NDArray[Any], number: int) -> Images:
         """A worker's images, with these codes."""
-        images, size = self._images.get(number), len(codes) * self.geometry.size + SLACK
-        if images is None or images.size < size:
-            images = np.full(size, self.sums.border, self.sums.kind)
-            self._images[number] = images
+        images = self.images(len(codes), number)
         self.sums.place(codes, self.geometry, images)
+        return images
+
+    def images(self, samples: int, number: int) -> Images:
+        """A worker's images, as they were left; their borders stand."""
+        images, size = self._images.get(number), samples * self.geometry.size + SLACK
+        if images is None or images.size < size:
+            images = aligned((size,), self.sums.kind)
+            images[:] = self.sums.border
+            self._images[number] = images
         return images
 
     def places(self, images: int) -> Ints:
@@ -86,6 +92,11 @@ class Pieces(Generic[Way]):
         if images not in self._places:
             self._places[images] = self.geometry.places_of(images, self.sums.tile)
         return self._places[images]
+
+    def make_all(self, codes: NDArray[Any], out: NDArray[Any], number: int) -> list[Span]:
+        """A worker's codes of all outputs of some images: `lay` and `make`."""
+        images, places = self.lay(codes, number), self.places(len(codes))
+        return self.make(images, places, (0, len(out)), out, number)
 
     def make(
         self, images: Images, places: Ints, span: Span, out: NDArray[Any], number: int

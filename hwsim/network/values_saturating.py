@@ -15,12 +15,8 @@ from numpy.typing import NDArray
 from hwsim.arith.formats import signed_bits
 from hwsim.array.channel_sums import repeated, saturating_channels
 from hwsim.array.gemm import Ints
-from hwsim.array.saturating_sums import (
-    folded_sums,
-    lay_codes,
-    lay_steps,
-    saturating_sums,
-)
+from hwsim.array.images import lay_codes
+from hwsim.array.saturating_sums import folded_sums, lay_steps, saturating_sums
 from hwsim.array.vector import saturating
 from hwsim.array.vector.instructions import CHOSEN
 from hwsim.array.vector.saturating import ENDS, HALVES, LANE, PIXELS, halves_of, lanes_of_vector
@@ -142,8 +138,7 @@ class SaturatingSums:
     def place(self, codes: NDArray[Any], geometry: Geometry, images: NDArray[Any]) -> None:
         """Codes as operands, shifted."""
         operand = (self.top_bit, self.zero, self.form.code_shift)
-        where = (geometry.first, geometry.size, geometry.row)
-        lay_codes(geometry.rows_of(codes), *operand, images, *where)
+        lay_codes(geometry.rows_of(codes), *operand, images, *geometry.where_rows_lie)
 
     def add(self, images: NDArray[Any], places: Ints, out: NDArray[np.int32]) -> list[Span]:
         """Sums of whole tiles."""

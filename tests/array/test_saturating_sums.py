@@ -7,13 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from oracles.saturating_sums import Operands
 
-from hwsim.array.saturating_sums import (
-    add_saturating,
-    folded_sums,
-    lay_codes,
-    lay_steps,
-    saturating_sums,
-)
+from hwsim.array.saturating_sums import add_saturating, folded_sums, lay_steps, saturating_sums
 from hwsim.array.vector.instructions import CHOSEN
 from hwsim.array.vector.saturating import (
     ENDS,
@@ -107,19 +101,6 @@ def test_the_definition_runs_without_numba():
         problem.late[None].astype(np.int32), (problem.lo, problem.hi, 0), out,
     )  # fmt: skip
     assert (out[:, 0] == problem.expected()).all()
-
-
-@pytest.mark.parametrize("shift", [0, 7])
-@pytest.mark.parametrize("signed", [True, False])
-def test_codes_are_laid_as_operands(signed, shift):
-    rng = np.random.default_rng(0)
-    codes = rng.integers(0, 256, (2, 3, 8)).astype(np.uint8)
-    images = np.full((2, 5, 12), 9, np.int16)
-    top_bit, zero = (128, 128 + 5) if signed else (0, 5)
-    lay_codes(codes, np.uint8(top_bit), zero, shift, images.reshape(-1), 12 + 2, 5 * 12, 12)
-    real = codes.view(np.int8) if signed else codes
-    assert (images[:, 1:4, 2:10] == (real.astype(np.int64) - 5) << shift).all()
-    assert (images[:, 0] == 9).all() and (images[:, :, 10:] == 9).all()  # noqa: PT018
 
 
 @pytest.mark.skipif(not HAS_LANE, reason="no vpdpwssds")

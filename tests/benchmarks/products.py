@@ -11,7 +11,6 @@ from hwsim.array import fast
 from hwsim.array.alignment import aligned
 from hwsim.array.dataflow import Schedule
 from hwsim.array.exact_sums import (
-    TILES,
     add_in_vectors,
     exact_sums,
     lanes_of,
@@ -90,9 +89,10 @@ class ExactProduct:
         self.sums = vector_sums if in_vectors and CHOSEN is not None else exact_sums
         self.a, self.w = product.operands()
         m, k, n = product.m, product.k, product.n
-        lanes = lanes_of(n)
+        steps = 1 if in_vectors else -(-k // 4)
+        lanes = lanes_of(n, steps)
         self.blocks = lay_blocks(self.w[None].astype(np.int64), lanes)
-        tile = TILES[lanes] if in_vectors else tile_of(lanes, self.blocks.shape[2])
+        tile = tile_of(lanes, steps)
         rows = -(-m // tile) * tile
         self.places = np.minimum(np.arange(rows), m - 1) * k
         self.start = np.zeros((len(self.blocks), lanes), np.int32)

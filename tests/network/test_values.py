@@ -86,7 +86,7 @@ def test_calls_do_not_remember_each_other():
 )
 def test_exact_sums_are_the_matrix_product(pixels, length, even, runs, channels, seed):
     rng = np.random.default_rng(seed)
-    lanes = lanes_of(channels)
+    lanes = lanes_of(channels, runs * -(-length // 4))
     w = rng.integers(-128, 128, (runs, length, channels))
     w[rng.random(w.shape) < 0.2] = -128
     x = rng.integers(0, 256, 6144).astype(np.uint8)

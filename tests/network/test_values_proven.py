@@ -25,8 +25,7 @@ needs_vnni = pytest.mark.skipif(
 
 def proofs_of(values):
     """Of each layer that has one."""
-    layers = [getattr(step, "args", [None])[0] for _, step in values._steps]
-    return [layer.proof.sums for layer in layers if getattr(layer, "proof", None) is not None]
+    return [layer.proof.sums for layer in values.layers.values() if layer.proof is not None]
 
 
 def not_negative(graph, codes, most=256):

@@ -19,6 +19,7 @@ from hwsim.array.vector.instructions import CHOSEN
 HAS_MATRICES = CHOSEN is not None and matrix_registers()
 SIDE = 16  # rows of a register, and its 32-bit columns
 LINE = 64  # bytes of a row
+SHORT = 32  # bytes of a run of taps: fewer of them lie in two cache lines, which costs twice
 DEPTH = 16  # steps of four bytes that one register of weights holds
 GRIDS = {1: 4, 2: 2}  # registers of sums, side by side (channels): below each other (outputs)
 SUMS, CODES, WEIGHTS = 0, 4, 6  # registers from there on: four, two and two
@@ -32,19 +33,26 @@ def _on_registers(e: Emitter, name: str, *values: Value) -> None:
     e.call(f"llvm.x86.{name}", ir.VoidType(), *given)
 
 
-def packed(
-    e: Emitter, x: Array, places: Array, jump: Any, runs: Any, length: Any, rows: Array
-) -> None:
-    """``rows[p, r * length + i] = x[places[p] + r * jump + i]``, 64 bytes at a time: so many are
-    read of ``x``, and written, even where fewer are left."""
-    b = e.builder
-    lines = b.udiv(b.add(length, INDEX(LINE - 1)), INDEX(LINE))
-    with e.loop(0, places.shape[0]) as p:
-        place = places.load(p, kind=INDEX)
-        with e.loop(0, runs, unroll=False) as run, e.loop(0, lines) as line:
-            at = b.mul(line, INDEX(LINE))
-            codes = x.load(b.add(place, b.add(b.mul(run, jump), at)), kind=BYTES)
-            rows.store(codes, p, b.add(b.mul(run, length), at))
+def _packing(width: int) -> Any:
+    """The kernel that packs so many bytes at a time."""
+    kind = ir.VectorType(BYTE, width)
+
+    def packed(
+        e: Emitter, x: Array, places: Array, jump: Any, runs: Any, length: Any, rows: Array
+    ) -> None:
+        """``rows[p, r * length + i] = x[places[p] + r * jump + i]``, ``width`` bytes at a time: so
+        many are read of ``x``, and written, even where fewer are left."""
+        b = e.builder
+        parts = b.udiv(b.add(length, INDEX(width - 1)), INDEX(width))
+        with e.loop(0, places.shape[0]) as p:
+            place = places.load(p, kind=INDEX)
+            with e.loop(0, runs, unroll=False) as run, e.loop(0, parts) as part:
+                at = b.mul(part, INDEX(width))
+                codes = x.load(b.add(place, b.add(b.mul(run, jump), at)), kind=kind)
+                rows.store(codes, p, b.add(b.mul(run, length), at))
+
+    packed.__name__ = f"packed_{width}"
+    return vector_kernel(packed)
 
 
 def cut(e: Emitter, rows: Array, source: Any, again: Any, target: Any) -> None:
@@ -69,6 +77,7 @@ def _kernel(columns: int, lines: int) -> Any:
         w: Array,
         start: Array,
         out: Array,
+        depth: Any,
         runs: Any,
         each: Any,
         lasts: Any,
@@ -77,22 +86,18 @@ def _kernel(columns: int, lines: int) -> Any:
         """Sums of whole grids; arrays as `hwsim.array.matrix_sums.add_in_matrices` has them.
 
         ``lie``: of every 16 outputs, address of the codes, bytes from row to row, and from run to
-        run; ``runs`` of so many registers ``each``, and ``lasts`` (0 or 1) more, of the last
-        steps, whose codes lie from ``column`` on.
+        run; ``runs`` of so many registers ``each``, of ``depth`` steps, and ``lasts`` (0 or 1)
+        more, of the last steps, whose codes lie from ``column`` on.
         """
         b = e.builder
         steps, (blocks, lanes) = w.shape[1], start.shape
         width = b.mul(lanes, INDEX(4))  # bytes of a step's weights, and of a block's sums
         between = b.mul(blocks, width)
 
-        def add(
-            first: Value, block: Value, channel: Value, step: Value, run: Value, at: Value
-        ) -> None:
+        def add(first: Value, block: Value, step: Value, run: Value, at: Value) -> None:
             """One register of steps, from ``step`` on, for outputs from ``first`` on, by 16."""
             for j in range(columns):
-                there = w.pointer(
-                    block, step, b.mul(b.add(channel, INDEX(j * SIDE)), INDEX(4)), kind=BYTE
-                )
+                there = w.pointer(block, step, INDEX(j * LINE), kind=BYTE)
                 _on_registers(e, "tileloadd64", WEIGHTS + j, there, width)
             for i in range(lines):
                 output = b.add(first, INDEX(i))
@@ -105,10 +110,8 @@ def _kernel(columns: int, lines: int) -> Any:
                     _on_registers(e, "tdpbusd", total, CODES + i % 2, WEIGHTS + j)
 
         _on_registers(e, "ldtilecfg", form.pointer(0, kind=BYTE))
-        panels = b.udiv(lanes, INDEX(columns * SIDE))
         grids = b.udiv(lie.shape[0], INDEX(lines))
-        with e.loop(0, blocks) as block, e.loop(0, panels) as panel, e.loop(0, grids) as grid:
-            channel = b.mul(panel, INDEX(columns * SIDE))
+        with e.loop(0, blocks) as block, e.loop(0, grids) as grid:
             first = b.mul(grid, INDEX(lines))
             places = [
                 (SUMS + i * columns + j, b.add(first, INDEX(i)), INDEX(j * SIDE))
@@ -116,17 +119,16 @@ def _kernel(columns: int, lines: int) -> Any:
                 for j in range(columns)
             ]
             for total, _, lane in places:  # the same row of `start` for all outputs
-                lanes_of = start.pointer(block, b.add(channel, lane), kind=BYTE)
+                lanes_of = start.pointer(block, lane, kind=BYTE)
                 _on_registers(e, "tileloadd64", total, lanes_of, INDEX(0))
             with e.loop(0, runs, unroll=False) as run, e.loop(0, each, unroll=False) as turn:
-                step = b.mul(b.add(b.mul(run, each), turn), INDEX(DEPTH))
-                add(first, block, channel, step, run, b.mul(turn, INDEX(LINE)))
+                step = b.mul(b.add(b.mul(run, each), turn), depth)
+                add(first, block, step, run, b.mul(b.mul(turn, depth), INDEX(4)))
             with e.loop(0, lasts, unroll=False):
-                depth = b.select(b.icmp_signed("<", steps, INDEX(DEPTH)), steps, INDEX(DEPTH))
-                add(first, block, channel, b.sub(steps, depth), INDEX(0), column)
+                add(first, block, b.sub(steps, depth), INDEX(0), column)
             for total, output, lane in places:
                 pixel = b.mul(output, INDEX(SIDE))
-                there = out.pointer(pixel, block, b.add(channel, lane), kind=BYTE)
+                there = out.pointer(pixel, block, lane, kind=BYTE)
                 _on_registers(e, "tilestored64", total, there, between)
         _on_registers(e, "tilerelease")
 
@@ -135,4 +137,5 @@ def _kernel(columns: int, lines: int) -> Any:
 
 
 one_column, two_columns = (_kernel(columns, lines) for columns, lines in GRIDS.items())
-pack, cut_last = vector_kernel(packed), vector_kernel(cut)
+pack, pack_short = _packing(LINE), _packing(SHORT)
+cut_last = vector_kernel(cut)
