@@ -6,9 +6,10 @@ S - depth, and codes of steps that were added before are 0 in it: a copy behind 
 
 Rows are packed for so many outputs that they stay in a near cache (with fewer, registers wait for
 what has just been written), and, where weights are many, that these are not read too often. A row
-is an odd number of cache lines: sixteen rows are read at once, and lie in different sets. Where
-sixteen outputs lie at equal distances, and runs of taps are whole registers, nothing is packed:
-registers read the images.
+is an odd number of cache lines: sixteen rows are read at once, and lie in different sets.
+
+Where sixteen outputs lie at equal distances, nothing need be packed: registers read the images, run
+of taps by run, if equal registers hold a run and are not too many more (`in_runs`).
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ FOUR = 4  # bytes of one step
 FEWEST = 12  # steps of a sum: below, packing and writing cost more than vectors take
 NEAR = 1 << 17  # bytes of packed rows
 FAR = 2048  # bytes: rows so far apart, or a multiple, share too few sets of the first cache
+WORTH = 2  # lines packed, of an output, that a register more is worth, by block of channels
 OF_WEIGHTS = 4  # a part of the weights' bytes: rows, where weights are many
 PLACES = {columns * SIDE: lines * SIDE for columns, lines in GRIDS.items()}
 """Lanes of a block of channels: outputs of a grid of registers. No more lanes: the weights of a
@@ -77,8 +79,8 @@ def row_of(steps):  # type: ignore[no-untyped-def]
 
 @kernel
 def cut_at(steps):  # type: ignore[no-untyped-def]
-    """Where in a row the last register's codes lie once more: behind all that `pack` may write."""
-    return -(-FOUR * steps // LINE) * LINE + LINE
+    """Where in a row the last register's codes lie once more, over what `pack` wrote too much."""
+    return -(-FOUR * steps // LINE) * LINE
 
 
 @kernel
@@ -98,6 +100,18 @@ def is_even(places):  # type: ignore[no-untyped-def]
 
 
 @kernel
+def in_runs(w, places):  # type: ignore[no-untyped-def]
+    """Registers of each run of taps, so that these may be read where they lie; 0 where packing is
+    quicker, or where they do not divide a run's steps."""
+    blocks, runs, each, _ = w.shape
+    registers = -(-each // DEPTH)
+    more = runs * registers - row_of(runs * each)[0]
+    packing = runs * -(-FOUR * each // LINE)
+    quicker = is_even(places[:SIDE]) and more * blocks <= WORTH * packing
+    return registers if each % registers == 0 and quicker else 0
+
+
+@kernel
 def add_in_matrices(x, places, jump, w, start, out):  # type: ignore[no-untyped-def]
     """`hwsim.array.exact_sums.add_exact`, whole grids of places (`PLACES`).
 
@@ -106,8 +120,11 @@ def add_in_matrices(x, places, jump, w, start, out):  # type: ignore[no-untyped-
     blocks, runs, each, width = w.shape
     lanes, steps = start.shape[1], runs * each
     registers, depth, again, pitch = row_of(steps)
-    whole = each % DEPTH == 0  # registers of each run: taps may be read where they lie
-    turns = (runs, each // DEPTH) if whole else (1, registers - (again > 0))
+    of_run = in_runs(w, places)
+    if of_run > 0:
+        turns, depth, again = (runs, of_run), each // of_run, 0
+    else:
+        turns = (1, registers - (again > 0))
     last = (1, cut_at(steps)) if again > 0 else (0, 0)
     grid = ONE_COLUMN if lanes == SIDE else TWO_COLUMNS
     at_once = max(max(NEAR, w.size // OF_WEIGHTS) // pitch // grid, 1) * grid
@@ -122,16 +139,16 @@ def add_in_matrices(x, places, jump, w, start, out):  # type: ignore[no-untyped-
         of_some = lie[: some.size // SIDE]
         for i in range(len(of_some)):
             low, high = i * SIDE, (i + 1) * SIDE
-            if whole and is_even(some[low:high]):
+            if of_run > 0 and is_even(some[low:high]):
                 of_some[i, 0] = x.ctypes.data + some[low]
                 of_some[i, 1], of_some[i, 2] = some[low + 1] - some[low], jump
+                continue
+            if FOUR * each <= SHORT:
+                pack_short(x, some[low:high], jump, runs, FOUR * each, rows[low:high])
             else:
-                if FOUR * each <= SHORT:
-                    pack_short(x, some[low:high], jump, runs, FOUR * each, rows[low:high])
-                else:
-                    pack(x, some[low:high], jump, runs, FOUR * each, rows[low:high])
-                of_some[i, 0] = rows.ctypes.data + low * pitch
-                of_some[i, 1], of_some[i, 2] = pitch, FOUR * each
+                pack(x, some[low:high], jump, runs, FOUR * each, rows[low:high])
+            of_some[i, 0] = rows.ctypes.data + low * pitch
+            of_some[i, 1], of_some[i, 2] = pitch, FOUR * each
         if again > 0:
             cut_last(rows, FOUR * (steps - depth), again, cut_at(steps))
         if lanes == SIDE:

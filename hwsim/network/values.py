@@ -82,7 +82,7 @@ class Values:
             if isinstance(way, QuickLayer):
                 self.layers[node.name], self._macs = way, self._macs + way.macs
             last = [n for n in dict.fromkeys(node.inputs) if last_use[n] is node]
-            done = tuple(n for n in last if n not in (*graph.outputs, *graph.constants))
+            done = tuple(n for n in last if n not in graph.outputs)
             self.ways.append((node.name, name))
             self._steps.append(Step(tuple(node.inputs), node.output, way, done))
         self._quick = all(way != "stepwise" for _, way in self.ways)

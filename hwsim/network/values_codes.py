@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hwsim.arith.scale import Reals
+from hwsim.array.alignment import aligned_copy
 from hwsim.array.gemm import Ints
 from hwsim.array.requantizer import NO_RANDOM, Requantizer
 from hwsim.array.requantizer_integers import ZERO_POINT_INSIDE
@@ -38,7 +39,7 @@ class Codes:
         else:
             self.kernel, near = EveryScheme(requantizer), every_constants(requantizer)
         self.constants = {
-            repeats: tuple(np.tile(padded(each, lanes), repeats) for each in near)
+            repeats: tuple(aligned_copy(np.tile(padded(each, lanes), repeats)) for each in near)
             for repeats in {self.repeats, 1}
         }
 

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hwsim.arith.overflow import Overflow
+from hwsim.array.alignment import aligned_copy
 from hwsim.array.bounds import Bounds
 from hwsim.array.channel_sums import exact_channels, repeated
 from hwsim.array.exact_codes import exact_codes
@@ -96,7 +97,8 @@ class ExactSums:
         lanes = channels if self.by_channel else lanes_of(channels, steps)
         self.macs = weight.size
         start = bias - zero * weight.sum(axis=(1, 2, 3))
-        self.start = padded(start, lanes).reshape(-1, lanes).astype(np.int32)
+        by_block = padded(start, lanes).reshape(-1, lanes).astype(np.int32)
+        self.start = aligned_copy(by_block)
         self.shape = (len(self.start), lanes)
         self.jump, self.taps = geometry.jump, geometry.taps
         self.weight: NDArray[np.signedinteger]

@@ -9,7 +9,9 @@ import hwsim
 from hwsim.array.exact_sums import add_exact, exact_sums, lanes_of, lay_blocks, tile_of
 from hwsim.importers import hardware
 from hwsim.network import run as network_run
+from hwsim.network import values_layer
 from hwsim.network.values import Values
+from hwsim.network.values_work import Worker
 
 MACHINES = (
     "tflite_reference", "tflite_xnnpack", "tflite_optimized", "cmsis_nn", "tosa", "onnxruntime",
@@ -73,6 +75,31 @@ def test_calls_do_not_remember_each_other():
     for size in (9, 1, 5, 9):
         assert (values(model.data.X[:size]) == expected[:size]).all()
     assert values(model.data.X[:0]).shape == (0, 10)
+
+
+@pytest.mark.parametrize("machine", ["tflite_reference", "edge_ws_16x16"])
+def test_images_laid_out_a_few_at_a_time_have_the_codes_of_all(machine, monkeypatch):
+    model = hwsim.load_model("digits")
+    whole = Values(model.graph, hardware.load(machine))(model.data.X[:11])
+    monkeypatch.setattr(values_layer, "OUTPUTS_AT_ONCE", 200)
+    values = Values(model.graph, hardware.load(machine))
+    assert 1 < max(layer.pixels for layer in values.layers.values()) <= 200
+    values(model.data.X[20:31])  # other codes where new memory will lie
+    assert (values(model.data.X[:11]) == whole).all()
+
+
+def test_two_workers_never_share_what_they_write():
+    """Images of one number are another array than those of the next."""
+    graph = hwsim.load_model("digits").graph
+    layer = next(iter(Values(graph, hardware.load("tflite_reference")).layers.values()))
+    seen = []
+    kernel = layer.way.kernel
+    assert kernel is not None
+    layer.way.kernel = lambda *given: (seen.append(given[2]), kernel(*given))
+    codes = random_codes(graph, 2, 0).astype(np.int8)
+    first, second = (layer([codes], Worker(number)) for number in (0, 1))
+    assert (first == second).all()
+    assert not np.shares_memory(*seen)
 
 
 @settings(max_examples=150, deadline=None)
