@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from time import perf_counter
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -37,7 +38,7 @@ from hwsim.network.layers import (
 )
 from hwsim.network.values_layer import QuickLayer, quick_layer
 from hwsim.network.values_tables import table_of
-from hwsim.network.values_work import PARTS, Worker, worth
+from hwsim.network.values_work import PARTS, Worker, worth_parts
 
 Way = Callable[[list[NDArray[Any]], Worker], NDArray[Any]]
 AT_ONCE = 32  # samples, so that memory stays flat
@@ -75,12 +76,12 @@ class Values:
         self.ways: list[tuple[str, str]] = []
         self.layers: dict[str, QuickLayer] = {}
         self._steps: list[Step] = []
-        self._macs = 0  # of one image, on quick layers
+        self._pace = 0.0  # seconds of an image on one thread, once known: the least so far
         last_use = {name: node for node in graph.nodes for name in node.inputs}
         for node in graph.nodes:
             name, way = _way_of(graph, node, machine)
             if isinstance(way, QuickLayer):
-                self.layers[node.name], self._macs = way, self._macs + way.macs
+                self.layers[node.name] = way
             last = [n for n in dict.fromkeys(node.inputs) if last_use[n] is node]
             done = tuple(n for n in last if n not in graph.outputs)
             self.ways.append((node.name, name))
@@ -96,54 +97,62 @@ class Values:
         """
         given = inputs if isinstance(inputs, dict) else {self.graph.inputs[0]: inputs}
         samples = len(next(iter(given.values())))
-        hands = 1 if self.threads == 1 else self._hands(samples)
-        batch = AT_ONCE if hands == 1 else min(AT_ONCE, -(-samples // (hands * PARTS)))
         helpers = self.threads - 1 if samples < self.threads else 0
-        if samples <= batch:
+        if samples <= AT_ONCE and self._hands(samples) == 1:
             found = self._run(given, Worker(0, helpers))
             if widen:
-                found = {
-                    name: widened(codes, self.graph.tensors[name]) for name, codes in found.items()
-                }
+                for name, codes in found.items():
+                    found[name] = widened(codes, self.graph.tensors[name])
         else:
-            found = self._run_batches(given, batch, (hands, helpers), widen)
+            found = self._run_batches(given, samples, widen)
         return found if len(found) > 1 else found[self.graph.outputs[0]]
 
     def _run_batches(
-        self, given: dict[str, Ints], batch: int, workers: tuple[int, int], widen: bool
+        self, given: dict[str, Ints], samples: int, widen: bool
     ) -> dict[str, NDArray[Any]]:
-        """So many samples at a time; ``workers``: threads that take batches, and each's helpers."""
+        """Some samples at a time: one batch after the other while that is quicker, or not known
+        yet, then all that are left on several threads."""
         found: dict[str, NDArray[Any]] = {}
-        samples = len(next(iter(given.values())))
-        hands, helpers = workers
 
-        def work(start: int, number: int) -> None:
-            some = {name: codes[start : start + batch] for name, codes in given.items()}
-            for name, codes in self._run(some, Worker(number, helpers)).items():
+        def work(start: int, stop: int, number: int) -> None:
+            some = {name: codes[start:stop] for name, codes in given.items()}
+            for name, codes in self._run(some, Worker(number)).items():
                 wide = widen and self.graph.tensors[name].format is not None
                 room = np.empty((samples, *codes.shape[1:]), np.int64 if wide else codes.dtype)
                 of_all = found.setdefault(name, room)  # the first one's, whoever that is
-                of_all[start : start + len(codes)] = codes
+                of_all[start:stop] = codes
 
-        side_by_side([partial(work, start) for start in range(0, samples, batch)], hands)
+        done = 0
+        while done < samples and self._hands(samples - done) == 1:
+            work(done, min(done + AT_ONCE, samples), 0)
+            done += AT_ONCE
+        batch = min(AT_ONCE, -(-(samples - done) // (self.threads * PARTS)))
+        left = [(start, min(start + batch, samples)) for start in range(done, samples, batch or 1)]
+        side_by_side([partial(work, *some) for some in left], self.threads)
         return found
 
     def _hands(self, samples: int) -> int:
         """Threads that take images: a step of whole ledgers is no kernel alone, and would keep the
         others from Python too long."""
-        enough = samples >= self.threads and worth(samples * self._macs)
-        return self.threads if self._quick and enough else 1
+        if not self._quick or samples < self.threads:
+            return 1
+        parts = max(self.threads * PARTS, -(-samples // AT_ONCE))
+        return self.threads if worth_parts(samples * self._pace, parts * len(self._steps)) else 1
 
     def _run(self, codes: dict[str, NDArray[Any]], worker: Worker) -> dict[str, NDArray[Any]]:
         """One batch."""
-        graph = self.graph
-        kept = {name: narrowed(some, graph.tensors[name]) for name, some in codes.items()}
+        graph, began = self.graph, perf_counter()
+        kept = {name: narrowed(x, graph.tensors[name]) for name, x in codes.items()}
+        samples = len(next(iter(kept.values())))
         for name in graph.constants:
             kept[name] = codes_of(graph, codes, name)
         for inputs, output, way, done in self._steps:
             kept[output] = way([kept[name] for name in inputs], worker)
             for name in done:
                 del kept[name]
+        if samples:
+            pace = (perf_counter() - began) / samples
+            self._pace = min(pace, self._pace or pace)
         return {name: kept[name] for name in graph.outputs}
 
 

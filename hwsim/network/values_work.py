@@ -10,6 +10,8 @@ from dataclasses import dataclass
 
 PARTS = 2  # of a call's work for each thread: one that comes late takes fewer
 WORTH = 20_000_000  # MACs of a call: below, waking a second thread costs more than it brings
+STEP = 85e-6  # seconds of a step, on average: below, threads that each take images are no gain
+"""Between two kernels threads need Python in turn, and who waits for it sleeps."""
 
 
 @dataclass(frozen=True)
@@ -38,3 +40,9 @@ class Worker:
 def worth(macs: int) -> bool:
     """Whether a second thread is."""
     return macs >= WORTH
+
+
+def worth_parts(seconds: float, steps: int) -> bool:
+    """Whether threads that each take images are worth while: by what so many steps, of all parts,
+    take on one thread."""
+    return seconds >= steps * STEP

@@ -43,6 +43,31 @@ def litert(path, kind, codes):
     return run
 
 
+@pytest.mark.parametrize("images", [2, 16, 64])
+@pytest.mark.parametrize("words", [[], [f"accumulator.bits={BITS}"]], ids=["exact", "saturating"])
+def test_a_small_network_is_no_slower_on_two_threads(
+    images, words, table, in_turn, shared, monkeypatch, benchmark
+):
+    graph = hwsim.load_model(shared / "data" / "models" / f"{NETWORKS['ResNet-8']}.tflite").graph
+    shape = graph.tensors[graph.inputs[0]].shape
+    codes = np.random.default_rng(0).integers(-128, 128, (images, *shape)).astype(np.int8)
+    runs = []
+    for number in ("2", "1"):
+        monkeypatch.setenv("HWSIM_THREADS", number)
+        runs.append(Values(graph, hardware.load("edge_os_16x16", words)))
+    two, one = runs
+    for _ in range(5):  # what an image takes is known once kernels are there
+        assert (two(codes) == one(codes)).all()
+    seconds = in_turn(
+        lambda: two(codes), lambda: one(codes), rounds=15,
+        holds=lambda found: found[1] >= BUSY * found[0],
+    )  # fmt: skip
+    way = f"codes, {BITS} bits, two threads" if words else "codes, two threads"
+    ratio = table.add(f"ResNet-8, images: {images}", way, "one thread (hwsim)", seconds, goal=1)
+    benchmark.pedantic(lambda: two(codes), rounds=3)
+    assert ratio >= BUSY
+
+
 @pytest.mark.parametrize("name", NETWORKS)
 def test_whole_networks_beside_litert(name, table, in_turn, shared, benchmark):
     path = shared / "data" / "models" / f"{NETWORKS[name]}.tflite"

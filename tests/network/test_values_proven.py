@@ -193,6 +193,7 @@ def test_a_proof_that_never_holds_is_given_up():
 def test_some_parts_may_be_proven_and_others_not(monkeypatch):
     """Images in turn dark and bright, shared out among threads."""
     monkeypatch.setattr(values_work, "WORTH", 1)
+    monkeypatch.setattr(values_work, "STEP", 0)
     rng = np.random.default_rng(0)
     weight = rng.integers(-60, 60, (20, 3, 3, 8)).astype(np.int32)
     layer = MacLayer(

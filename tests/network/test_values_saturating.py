@@ -242,6 +242,7 @@ def test_other_vectors_give_the_same_codes(name):
 
 def test_codes_do_not_depend_on_the_number_of_threads(monkeypatch):
     monkeypatch.setattr(values_work, "WORTH", 1)
+    monkeypatch.setattr(values_work, "STEP", 0)
     graph, codes = random_layer(7, step=1 << 6)
     codes = np.concatenate([codes] * 5)
     found = []
