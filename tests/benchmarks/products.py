@@ -8,7 +8,7 @@ from numba import njit
 from hwsim._jit import kernel
 from hwsim.arith.formats import IntFormat
 from hwsim.array import fast
-from hwsim.array.alignment import aligned
+from hwsim.array.alignment import aligned, aligned_copy
 from hwsim.array.dataflow import Schedule
 from hwsim.array.exact_sums import (
     add_in_vectors,
@@ -97,7 +97,8 @@ class ExactProduct:
         self.places = np.minimum(np.arange(rows), m - 1) * k
         self.start = np.zeros((len(self.blocks), lanes), np.int32)
         self.out = aligned((rows, len(self.blocks), lanes), np.int32)
-        self.codes = np.concatenate([self.a.ravel(), np.zeros(64, np.uint8)])
+        codes = np.concatenate([self.a.ravel(), np.zeros(64, np.uint8)])
+        self.codes = aligned_copy(codes)  # as images lie
 
     def __call__(self):
         self.sums(self.codes, self.places, 0, self.blocks, self.start, self.out)
