@@ -232,14 +232,19 @@ def run_tiles(lanes, scratch, chain, acc, found, exact, out, stepped, start, sto
 def settle(lanes, stepped, width, exact, out):  # type: ignore[no-untyped-def]
     """The exact sums to ``out`` where no tile was run stepwise."""
     blocks, groups, parts = stepped.shape
-    rows, pixels = lanes.start.shape[2], lanes.pixels
+    rows, pixels, channels = lanes.start.shape[2], lanes.pixels, lanes.channels
     for block in range(blocks):
+        begin, end = block * width, min((block + 1) * width, lanes.samples * pixels)
+        if groups == 1 and not stepped[block].any():  # pixels of all samples, side by side
+            for i in range(begin * channels, end * channels):
+                out[i] = exact[i]
+            continue
         for g in range(groups):
             for c in range(parts):
                 if stepped[block, g, c]:
                     continue
-                for lane in range(block * width, min((block + 1) * width, lanes.samples * pixels)):
+                for lane in range(begin, end):
                     s, m = lane // pixels, lane % pixels
-                    at = ((s * groups + g) * pixels + m) * lanes.channels
-                    for n in range(c * rows, min((c + 1) * rows, lanes.channels)):
-                        out[at + n] = exact[at + n]
+                    at = ((s * groups + g) * pixels + m) * channels
+                    for i in range(at + c * rows, at + min((c + 1) * rows, channels)):
+                        out[i] = exact[i]

@@ -48,9 +48,10 @@ class Batch:
             return
         if self.exact_codes is self.codes:
             self.exact_codes = self.codes.copy()
-        theirs, flags = self.exact_codes[start : start + samples], flags.copy()
-        lost = flags & ~ready.requantizer.uncounted(exact, theirs)
-        self.requant_transient += lost.sum(axis=(0, 2), dtype=np.int64) if happened else 0
+        theirs, own = self.exact_codes[start : start + samples], flags.copy() if happened else None
+        flags = ready.requantizer.uncounted(exact, theirs)
+        if own is not None:
+            self.requant_transient += (own & ~flags).sum(axis=(0, 2), dtype=np.int64)
         self.changed += int(np.count_nonzero(part != theirs))
         apart = np.maximum(part, theirs) - np.minimum(part, theirs)  # modulo their own type
         self.farthest = max(self.farthest, int(apart.view(f"u{part.itemsize}").max(initial=0)))
