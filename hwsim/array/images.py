@@ -13,6 +13,7 @@ def lay_codes(codes, top_bit, zero, shift, images, first, size, row):  # type: i
     become ``code + 128``; else 0. Row y of image s begins at ``first + s * size + y * row`` of
     ``images``.
 
+    >>> import numpy as np
     >>> codes, images = np.array([[[1, 2], [255, 4]]], np.uint8), np.zeros(8, np.uint8)
     >>> lay_codes(codes, np.uint8(128), 0, 0, images, 1, 8, 3)
     >>> images.tolist()
