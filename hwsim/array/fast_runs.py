@@ -28,6 +28,7 @@ from hwsim.array.vector import runs as vector
 QUAD_BITS = 2
 QUAD = 1 << QUAD_BITS  # steps whose activations are the bytes of one word
 UP, DOWN = range(2)  # of a pair
+STRIP = 16  # channels whose weights are read together: those of one step lie in a cache line
 BYTE, LEAST_WEIGHT, LARGEST_WEIGHT = 255, -128, 127
 
 
@@ -82,15 +83,20 @@ def lay_runs(w, fold, at, words, first):  # type: ignore[no-untyped-def]
     """
     groups, steps, channels = w.shape
     quads, weights = at.reshape(-1), words.reshape(-1)
+    some = np.zeros((STRIP, steps), np.int8)  # their weights, step by step
     place = np.int64(-1)
     for g in range(groups):
         for n in range(first.shape[1]):
+            if n % STRIP == 0:
+                for k in range(steps):
+                    for i in range(min(STRIP, channels - n)):
+                        some[i, k] = w[g, k, n + i]
             for f in range(first.shape[2] - 1):
                 place |= 1  # a fold begins with a pair of its own, behind a down
                 first[g, n, f] = (place + 1) >> 1
                 side, quad = np.int64(DOWN), np.int64(-1)
                 for k in range(f * fold, min((f + 1) * fold, steps) * (n < channels)):
-                    weight = w[g, k, n]
+                    weight = some[n % STRIP, k]
                     if weight != 0:
                         own, now = np.int64(weight < 0), np.int64(k >> QUAD_BITS)
                         place += np.int64(own != side) + 2 * np.int64((own == side) & (now != quad))

@@ -30,6 +30,7 @@ Progress = Callable[[int, int, str], None]
 
 BATCH_TAPS = 1 << 23  # operand codes of one layer held at once
 BATCH_CODES = 1 << 23  # codes of all tensors held at once
+REMADE = 4  # times as many, where a batch makes its layers ready anew
 
 
 @dataclass(eq=False)
@@ -107,7 +108,9 @@ def run(
     made = prepare_network(graph, machine, samples, in_lanes=in_lanes)
     ready, memory = made.ready, made.memory
     ways = Ways(graph, machine, ready, made.tables, engine, list_events)
-    starts = range(0, samples, batch_size(graph, samples, ready))
+    remade = in_lanes and made.stamp is None
+    at_once = BATCH_CODES * REMADE if remade else BATCH_CODES
+    starts = range(0, samples, batch_size(graph, samples, ready, at_once))
     kept, unlimited = (KeptCodes(graph.tensors, samples) for _ in range(2))
     result = NetworkRun(kept, unlimited)
     for number, start in enumerate(starts):
@@ -131,11 +134,13 @@ def _batch(graph: Graph, inputs: Mapping[str, Ints], samples: slice, start: int)
     return Batch(given, dict(given), start)
 
 
-def batch_size(graph: Graph, samples: int, ready: Container[str] = ()) -> int:
-    """Samples held at once, so that memory stays flat: their codes, and the operands of those
-    layers that are not ``ready``."""
+def batch_size(
+    graph: Graph, samples: int, ready: Container[str] = (), at_once: int | None = None
+) -> int:
+    """Samples held at once, so that memory stays flat: their codes, ``at_once`` of them, and the
+    operands of those layers that are not ``ready``."""
     codes = sum(int(np.prod(tensor.shape)) for tensor in graph.tensors.values())
-    batch = min(samples, BATCH_CODES // max(codes, 1))
+    batch = min(samples, (at_once or BATCH_CODES) // max(codes, 1))
     for node in graph.mac_nodes:
         assert node.layer is not None
         if node.layer.weight is not None and node.name not in ready:

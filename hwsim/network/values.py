@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from math import prod
 from time import perf_counter
 from typing import Any, NamedTuple
 
@@ -41,7 +42,8 @@ from hwsim.network.values_tables import table_of
 from hwsim.network.values_work import PARTS, Worker, worth_parts
 
 Way = Callable[[list[NDArray[Any]], Worker], NDArray[Any]]
-AT_ONCE = 32  # samples, so that memory stays flat
+AT_ONCE = 64  # samples, at most, so that memory stays flat
+NEAR = 1 << 21  # codes of the largest tensor, so that they are still near when the next layer reads
 
 
 class Step(NamedTuple):
@@ -76,6 +78,8 @@ class Values:
         self.ways: list[tuple[str, str]] = []
         self.layers: dict[str, QuickLayer] = {}
         self._steps: list[Step] = []
+        sizes = [prod(tensor.shape) for tensor in graph.tensors.values()]
+        self._at_once = max(1, min(AT_ONCE, NEAR // max(sizes)))  # samples
         self._pace = 0.0  # seconds of an image on one thread, once known: the least so far
         last_use = {name: node for node in graph.nodes for name in node.inputs}
         for node in graph.nodes:
@@ -98,7 +102,7 @@ class Values:
         given = inputs if isinstance(inputs, dict) else {self.graph.inputs[0]: inputs}
         samples = len(next(iter(given.values())))
         helpers = self.threads - 1 if samples < self.threads else 0
-        if samples <= AT_ONCE and self._hands(samples) == 1:
+        if samples <= self._at_once and self._hands(samples) == 1:
             found = self._run(given, Worker(0, helpers))
             if widen:
                 for name, codes in found.items():
@@ -124,9 +128,9 @@ class Values:
 
         done = 0
         while done < samples and self._hands(samples - done) == 1:
-            work(done, min(done + AT_ONCE, samples), 0)
-            done += AT_ONCE
-        batch = min(AT_ONCE, -(-(samples - done) // (self.threads * PARTS)))
+            work(done, min(done + self._at_once, samples), 0)
+            done += self._at_once
+        batch = min(self._at_once, -(-(samples - done) // (self.threads * PARTS)))
         left = [(start, min(start + batch, samples)) for start in range(done, samples, batch or 1)]
         side_by_side([partial(work, *some) for some in left], self.threads)
         return found
@@ -136,7 +140,7 @@ class Values:
         others from Python too long."""
         if not self._quick or samples < self.threads:
             return 1
-        parts = max(self.threads * PARTS, -(-samples // AT_ONCE))
+        parts = max(self.threads * PARTS, -(-samples // self._at_once))
         return self.threads if worth_parts(samples * self._pace, parts * len(self._steps)) else 1
 
     def _run(self, codes: dict[str, NDArray[Any]], worker: Worker) -> dict[str, NDArray[Any]]:
