@@ -85,6 +85,19 @@ SHAPES = [  # pixels, K, N, fold, samples, groups
 ]
 
 
+@pytest.mark.parametrize("fold", [50, 12])
+def test_runs_of_many_channels_are_those_of_each_alone(fold):
+    w = np.random.default_rng(fold).integers(-9, 10, (2, 50, 37))
+    found = fast_runs.in_runs(w, 40, fold)
+    for g in range(2):
+        for n in range(40):
+            alone = fast_runs.in_runs(w[g : g + 1, :, n : n + 1], 1, fold)
+            first, last = found.first[g, n, [0, -1]]
+            assert (found.words[first:last] == alone.words).all()
+            assert (found.at[first:last] == alone.at).all()
+            assert (found.first[g, n] - first == alone.first[0, 0]).all()
+
+
 @needs_runs
 @pytest.mark.parametrize("chain", [None, 26])
 @pytest.mark.parametrize("bits", [26, 17, 15, 12])
