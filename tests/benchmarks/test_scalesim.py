@@ -68,7 +68,7 @@ print(time.perf_counter() - start)
 def scalesim(table, tmp_path):
     """Cycles and seconds that it gives for the layer."""
     python = os.environ.get("HWSIM_SCALESIM_PYTHON")
-    if python is None:
+    if not python:
         table.missing("SCALE-Sim", "HWSIM_SCALESIM_PYTHON names no Python that has it")
         pytest.skip("HWSIM_SCALESIM_PYTHON names no Python with SCALE-Sim")
     (tmp_path / "c.cfg").write_text(CONFIGURATION)
