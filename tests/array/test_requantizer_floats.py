@@ -3,13 +3,11 @@
 import numpy as np
 import pytest
 from hypothesis import given, settings
-from hypothesis import strategies as st
+from oracles.sums_and_output import sums_and_outputs
 
 from hwsim.arith import real_bias, requantize
 from hwsim.arith.requantize import Scheme
 from hwsim.array.requantizer_floats import LARGE, SCHEMES, float_rows, in_float_rows
-
-ENDS = [-(1 << 31), (1 << 31) - 1, 0, 1, -1, (1 << 24) + 1]
 
 
 def value_of(scheme, acc, constants, zero_point):
@@ -38,23 +36,11 @@ def drawn(rng, scheme, length):
 
 @pytest.mark.parametrize("scheme", sorted(SCHEMES))
 @settings(max_examples=60, deadline=None)
-@given(
-    seed=st.integers(0, 1 << 32),
-    signed=st.booleans(),
-    zero_point=st.integers(-128, 127),
-    clamp=st.tuples(st.integers(0, 255), st.integers(0, 255)),
-)
-def test_codes_in_32_bit_lanes_are_those_of_the_scheme(scheme, seed, signed, zero_point, clamp):
-    rng = np.random.default_rng(seed)
-    offset, kind = (0, np.int8) if signed else (128, np.uint8)
-    least, largest = sorted(end - 128 + offset for end in clamp)
-    zero_point += offset
-    reach = 1 << int(rng.integers(4, 31))
-    sums = rng.integers(-reach, reach, (3, 37)).astype(np.int32)
-    sums[0, : len(ENDS)] = ENDS
-    constants = drawn(rng, scheme, sums.shape[1])
+@given(given_all=sums_and_outputs())
+def test_codes_in_32_bit_lanes_are_those_of_the_scheme(scheme, given_all):
+    sums, codes, (zero_point, least, largest) = given_all.sums, given_all.codes, given_all.output
+    constants = drawn(given_all.rng, scheme, sums.shape[1])
     assert in_float_rows(scheme, constants)
-    codes = np.empty(sums.shape, kind)
     float_rows(int(scheme))(sums, (constants,), (zero_point, least, largest), codes)
     expected = [
         [

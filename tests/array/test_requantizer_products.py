@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from hypothesis import given, settings
-from hypothesis import strategies as st
+from oracles.sums_and_output import sums_and_outputs
 
 from hwsim.arith import requantize
 from hwsim.arith.requantize import Scheme
@@ -16,8 +16,6 @@ from hwsim.array.requantizer_products import (
     product_constants,
     product_rows,
 )
-
-ENDS = [-(1 << 31), (1 << 31) - 1, 0, 1, -1, 2, -2, 3, -3]
 
 
 def value_of(scheme, acc, multiplier, shift, rounding):
@@ -33,20 +31,10 @@ def value_of(scheme, acc, multiplier, shift, rounding):
 @pytest.mark.parametrize("scheme", [Scheme.MULTIPLIER_SHIFT, Scheme.FIXED_FRACTION, TWICE])
 @pytest.mark.parametrize("rounding", [Rounding.HALF_UP, Rounding.HALF_AWAY])
 @settings(max_examples=60, deadline=None)
-@given(
-    seed=st.integers(0, 1 << 32),
-    signed=st.booleans(),
-    zero_point=st.integers(-128, 127),
-    clamp=st.tuples(st.integers(0, 255), st.integers(0, 255)),
-)
-def test_codes_are_those_of_the_scheme(scheme, rounding, seed, signed, zero_point, clamp):
-    rng = np.random.default_rng(seed)
-    offset, kind = (0, np.int8) if signed else (128, np.uint8)
-    least, largest = sorted(end - 128 + offset for end in clamp)
-    zero_point += offset
-    reach = 1 << int(rng.integers(3, 31))
-    sums = rng.integers(-reach, reach, (3, 37)).astype(np.int32)
-    sums[0, : len(ENDS)] = ENDS
+@given(given_all=sums_and_outputs())
+def test_codes_are_those_of_the_scheme(scheme, rounding, given_all):
+    rng, sums, codes = given_all.rng, given_all.sums, given_all.codes
+    zero_point, least, largest = given_all.output
     multiplier = rng.integers(0, 1 << 31, 37)
     multiplier = np.where(rng.random(37) < 0.5, 1 << rng.integers(0, 31, 37), multiplier)  # ties
     multiplier[-2:] = 0, (1 << 31) - 1
@@ -56,7 +44,6 @@ def test_codes_are_those_of_the_scheme(scheme, rounding, seed, signed, zero_poin
     shift = np.where(rng.random(37) < 0.7, np.minimum(near, FARTHEST), shift)
     shift[0], shift[1] = first, FARTHEST
     assert in_product_rows(scheme, rounding, multiplier, shift)
-    codes = np.empty(sums.shape, kind)
     numbers = product_constants(scheme, multiplier, shift)
     kernel = product_rows(scheme == TWICE, rounding == Rounding.HALF_AWAY)
     kernel(sums, numbers, (zero_point, least, largest), codes)
