@@ -6,7 +6,6 @@ is `values_exact`, `values_saturating`, `values_listed`, `values_paired` and `va
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
@@ -60,26 +59,15 @@ class QuickLayer:
         (codes,) = inputs
         samples, pixels = len(codes), self.pixels
         rows = np.empty((samples * pixels, self.way.codes.channels), self.output_type)
-        at_once = min(samples, self.at_once)
-        if self.has_one_way and worker.hands(self.macs * at_once) == 1:
-            if samples == at_once:
-                self.way.make_all(codes, rows, worker.number)
+        hands = worker.hands(self.macs * min(samples, self.at_once))
+        for first in range(0, samples, self.at_once):
+            some = codes[first : first + self.at_once]
+            found = rows[first * pixels : (first + len(some)) * pixels]
+            if hands == 1 and self.has_one_way:
+                self.way.make_all(some, found, worker.number)
             else:
-                for some, found in self._batches(codes, rows):
-                    self.way.make_all(some, found, worker.number)
-        else:
-            for some, found in self._batches(codes, rows):
                 self._make_shared(some, found, worker)
         return rows.reshape(samples, *self.output.shape)
-
-    def _batches(
-        self, codes: NDArray[Any], rows: NDArray[Any]
-    ) -> Iterator[tuple[NDArray[Any], NDArray[Any]]]:
-        """Images that are laid out together, and rows of their outputs."""
-        at_once, pixels = self.at_once, self.pixels
-        for first in range(0, len(codes), at_once):
-            some = codes[first : first + at_once]
-            yield some, rows[first * pixels : (first + len(some)) * pixels]
 
     def _make_shared(self, codes: NDArray[Any], out: NDArray[Any], worker: Worker) -> None:
         """By proof where that helps, the rest by the quickest way, on several threads where that is
