@@ -47,7 +47,8 @@ class Batch:
                 self.exact_codes[start : start + samples] = part
             return
         if self.exact_codes is self.codes:
-            self.exact_codes = self.codes.copy()
+            self.exact_codes = np.empty_like(self.codes)
+            self.exact_codes[:start] = self.codes[:start]
         theirs, own = self.exact_codes[start : start + samples], flags.copy() if happened else None
         flags = ready.requantizer.uncounted(exact, theirs)
         if own is not None:

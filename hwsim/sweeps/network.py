@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from math import gcd, prod
 from typing import Any
 
 import numpy as np
@@ -26,6 +27,7 @@ from hwsim.sweeps.prepared import Layers, Preparation
 
 Tensors = dict[str, NDArray[Any]]
 Order = tuple[int, int, int]
+WIDEST = 8  # bytes of a word
 OFTEN = 4  # how often a sweep runs an operator, at least, as one table serves all
 
 
@@ -188,6 +190,7 @@ def _run_layer(
     made, chosen = make.ready(node, layer, exact.samples), np.flatnonzero(rerun)
     runs, ledger = layers.run_samples(exact.graph, node, layer, inputs, chosen, made)
     codes = layer_output(exact.graph, node, [run.codes for run in runs])
+    codes = narrowed(codes, exact.graph.tensors[node.output])
     return codes, rerun, ledger.merge(ledgers[0]) if ledgers else ledger
 
 
@@ -196,20 +199,38 @@ def replaced(
 ) -> tuple[NDArray[Any], Flags]:
     """A tensor with some samples replaced, and which of them differ from what they were.
 
-    The tensor itself is given back where none does. ``values`` : None where there is no sample.
+    The tensor itself is given back where none does. ``values`` : None where there is no sample; of
+    a wider type where codes lie beyond their format.
+
+    >>> known, some = np.array([[1, 2], [3, 4]], np.int8), np.array([False, True])
+    >>> codes, differ = replaced(known, some, np.array([[3, 5]], np.int8))
+    >>> codes.tolist(), differ.tolist(), replaced(known, some, known[1:])[0] is known
+    ([[1, 2], [3, 5]], [False, True], True)
     """
     differ = np.zeros_like(samples)
     if values is None:
         return known, differ
-    different = values != (known if samples.all() else known[samples])
-    differ[samples] = different.reshape(len(values), -1).any(axis=1)
+    kind, every = np.promote_types(known.dtype, values.dtype), bool(samples.all())
+    values, known = (codes.astype(kind, copy=False) for codes in (values, known))
+    differ[samples] = (words(values) != words(known if every else known[samples])).any(axis=1)
     if not differ.any():
         return known, differ
-    if samples.all():
-        return values.astype(known.dtype, copy=False), differ
-    copied = known.copy()
-    copied[samples] = values
-    return copied, differ
+    if every:
+        return values, differ
+    codes = np.empty_like(known)
+    codes[samples], codes[~samples] = values, known[~samples]
+    return codes, differ
+
+
+def words(codes: NDArray[Any]) -> NDArray[np.unsignedinteger]:
+    """The bytes of every sample, in the largest words that they fill: quick to compare.
+
+    >>> words(np.zeros((3, 4, 3), np.int8)).shape, words(np.zeros((3, 4, 3), np.int8)).dtype
+    ((3, 3), dtype('uint32'))
+    """
+    samples, size = len(codes), prod(codes.shape[1:]) * codes.dtype.itemsize
+    plain = np.ascontiguousarray(codes).view(np.uint8).reshape(samples, size)
+    return plain.view(f"u{gcd(size, WIDEST)}")
 
 
 def _result(
