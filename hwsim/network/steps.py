@@ -178,8 +178,7 @@ def _run_beside(
         elif node.name in ways.tables and all(x.dtype.itemsize == 1 for x in given):
             codes[node.output] = ways.tables[node.name](given)
         else:
-            wide = [widened(x) for x in given]
-            found = run_beside(ways.graph, node, wide, ways.machine)
+            found = run_beside(ways.graph, node, given, ways.machine)
             codes[node.output] = narrowed(found, ways.graph.tensors[node.output])
 
 

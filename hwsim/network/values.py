@@ -169,7 +169,7 @@ def _way_of(graph: Graph, node: Node, machine: Machine) -> tuple[str, Way]:
         if table is not None:
             return "table", lambda inputs, _: table(inputs)
         return "operator", lambda inputs, _: narrowed(
-            run_beside(graph, node, all_widened(graph, node, inputs), machine), output
+            run_beside(graph, node, inputs, machine), output
         )
     prepared = prepare_without_input(graph, node, machine)
     assert node.layer is not None

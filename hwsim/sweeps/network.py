@@ -16,7 +16,7 @@ from hwsim.mapping.prepare import PreparedLayer
 from hwsim.mapping.run import LayerLedger
 from hwsim.network.beside import is_beside, run_beside
 from hwsim.network.graph import Graph, Node
-from hwsim.network.kept import narrowed, widened
+from hwsim.network.kept import narrowed
 from hwsim.network.layers import codes_of, layer_output
 from hwsim.network.run import LayerResult, NetworkRun
 from hwsim.network.steps import Table, operator_tables
@@ -98,8 +98,8 @@ class ExactRun:
             return self.tables[node.name]([np.ascontiguousarray(codes) for codes in inputs])
         parts = []
         for batch in layers.batches(self.graph, len(inputs[0])):
-            wide = [widened(codes[batch]) for codes in inputs]
-            found = run_beside(self.graph, node, wide, self.machine)
+            some = [codes[batch] for codes in inputs]
+            found = run_beside(self.graph, node, some, self.machine)
             parts.append(narrowed(found, self.graph.tensors[node.output]))
         return parts[0] if len(parts) == 1 else np.concatenate(parts)
 

@@ -75,6 +75,9 @@ OPS: Mapping[str, Callable[..., Any]] = {
 }
 """Operator to its function on codes."""
 
+OF_ANY_TYPE = frozenset({"max_pool_2d"})
+"""Operators that read codes in the type in which they are kept; all others read int64."""
+
 FLOAT_OPS: Mapping[str, Callable[..., Any]] = {
     "add": add.run_float,
     "average_pool_2d": average_pool_2d.run_float,

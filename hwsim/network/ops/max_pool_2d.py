@@ -22,11 +22,13 @@ from hwsim.network.ops.windows import taps
 def run(
     node: Node, tensors: Mapping[str, Tensor], inputs: Sequence[Ints], machine: Machine
 ) -> Ints:
-    """Codes (S, H, W, C) to codes (S, oy, ox, C)."""
+    """Codes (S, H, W, C) to codes (S, oy, ox, C); the largest is found in the type that they are
+    kept in, bytes eight times as quick as int64."""
     source = tensors[node.inputs[0]]
-    largest: Ints = reduce(np.maximum, taps(inputs[0], node, format_of(source, node.name).lo))
+    largest = reduce(np.maximum, taps(inputs[0], node, format_of(source, node.name).lo))
+    codes: Ints = largest.astype(np.int64)
     clamp = activation_clamp(node, tensors, machine, "max_pool")
-    return rescale(largest, source, tensors[node.output], machine, clamp, node.name)
+    return rescale(codes, source, tensors[node.output], machine, clamp, node.name)
 
 
 def run_float(node: Node, tensors: Mapping[str, Tensor], inputs: Sequence[Reals]) -> Reals:

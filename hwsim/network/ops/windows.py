@@ -24,7 +24,9 @@ def taps(x: NDArray[Any], node: Node, outside: float) -> Iterator[NDArray[Any]]:
     """
     (ky, kx), (sy, sx) = node.attributes["window"], node.attributes["stride"]
     padding = node.attributes.get("padding", ((0, 0), (0, 0)))
-    padded = np.pad(x, ((0, 0), *padding, (0, 0)), constant_values=outside)
+    padded = x
+    if np.any(padding):
+        padded = np.pad(x, ((0, 0), *padding, (0, 0)), constant_values=outside)
     oy, ox = (padded.shape[1] - ky) // sy + 1, (padded.shape[2] - kx) // sx + 1
     for j in range(ky):
         for i in range(kx):
