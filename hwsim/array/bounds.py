@@ -72,7 +72,8 @@ def _worst_products(w: Ints, a_range: tuple[int, int], datapath: Datapath) -> tu
     """Largest (>= 0) and least (<= 0) product of each weight over the input's range."""
     ends = np.stack([w * a_range[0], w * a_range[1]])
     if datapath.drop_bits:
-        ends = _round_products(ends, datapath.drop_bits, datapath.product_rounding)
+        rule = datapath.drop_bits, datapath.product_rounding
+        ends = _round_products(np.ascontiguousarray(ends), *rule)
     return np.maximum(ends.max(axis=0), 0), np.minimum(ends.min(axis=0), 0)
 
 
@@ -138,7 +139,8 @@ def _reaches(
         fold_p, fold_q = _fold_sums(p, k_tile), _fold_sums(q, k_tile)
     else:
         least, largest = min(a_range[0], 0), max(a_range[1], 0)
-        above, below = (_fold_sums(pick(w, 0), k_tile) for pick in (np.maximum, np.minimum))
+        above = _fold_sums(np.maximum(w, 0), k_tile)
+        below = _fold_sums(w, k_tile) - above
         fold_p, fold_q = above * largest + below * least, above * least + below * largest
     return fold_p.sum(axis=1), fold_q.sum(axis=1), fold_q.min(axis=1), fold_p.max(axis=1)
 

@@ -28,6 +28,7 @@ from hwsim.array.cycle_layout import (
 from hwsim.array.cycle_memory import Counters, adding_register
 from hwsim.array.cycle_waves import run_waves
 from hwsim.array.dataflow import ONE_EACH, Schedule
+from hwsim.array.fast_reach import operand_reach
 from hwsim.array.gemm import Datapath, Ints, Register
 from hwsim.array.ledger import Execution, Place, RegisterLedger
 from hwsim.array.stepwise import output_problem, plan
@@ -74,14 +75,9 @@ def fits_lanes(datapath: Datapath, k: int) -> bool:
 
     A store never grows a value, so that no stored sum leaves the bound of the exact ones.
     """
-    a, w = reach(datapath)
+    a, w = operand_reach(datapath)
     late = sum(largest(factor) * largest(term) for factor, term in late_stores(datapath))
     return max(a, w) <= HALF_REACH and k * a * w + largest(datapath.preload) + late < REACH
-
-
-def reach(datapath: Datapath) -> tuple[int, int]:
-    """Largest magnitudes of activations and weights, or bounds of them."""
-    return datapath.reach or (largest(datapath.a), largest(datapath.w))
 
 
 def largest(values: Ints | NDArray[np.signedinteger] | None) -> int:
@@ -167,7 +163,7 @@ class WaveLayer:
 
     def forms(self) -> tuple[bool, bool]:
         """Whether products fit 16-bit lanes, and with them the register of most stores."""
-        a, w = reach(self.datapath)
+        a, w = operand_reach(self.datapath)
         register, fits = (*self.datapath.chain, self.adding)[0], a * w <= HALF_REACH
         return fits, fits and register.bits <= LANE.bits // 2
 

@@ -106,9 +106,9 @@ def operands(
 
 
 def filled(block: Codes, height: int, width: int) -> Codes:
-    """The block in the upper left corner of zeros."""
+    """The block in the upper left corner of zeros, row by row in memory."""
     if block.shape == (height, width):
-        return block
+        return np.ascontiguousarray(block)
     full = np.zeros((height, width), block.dtype)
     full[: block.shape[0], : block.shape[1]] = block
     return full

@@ -141,7 +141,7 @@ def build(gemm: Gemm, machine: Machine, where: str) -> tuple[Datapath, Bias]:
     return (
         Datapath(
             a=a,
-            w=np.ascontiguousarray(w, a.dtype),
+            w=w.astype(a.dtype, copy=False),
             preload=stored.stored if preload else None,
             row_sum=row_sum,
             w_zero_point=zw,
@@ -151,8 +151,7 @@ def build(gemm: Gemm, machine: Machine, where: str) -> tuple[Datapath, Bias]:
             chain=chain_registers(machine, Schedule.of(machine, gemm.shape)),
             accumulator=register(machine.accumulator),
             check_final=machine.accumulator.check == "final",
-            reach=(max(map(abs, a_range)), max(map(abs, w_range))),
-            a_least=a_range[0],
+            ranges=(a_range, w_range),
         ),
         stored,
     )

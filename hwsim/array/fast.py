@@ -76,8 +76,8 @@ def _list_events(
     tables, plan = [], stepwise.plan(datapath, schedule)
     samples, groups, m, _, n = datapath.shape
     hits = (found.hits[ACC] | found.hits[LINK]).astype(bool).reshape(samples, groups, m, n)
-    for s, affected in enumerate(hits):
-        problem = stepwise.sample_problem(datapath, s)
+    problems = stepwise.sample_problems(datapath)
+    for s, (problem, affected) in enumerate(zip(problems, hits, strict=True)):
         tables += replay.list_events(problem, plan, schedule, first_sample + s, affected)
     return replay.event_list(tables)
 
@@ -89,8 +89,7 @@ def _run_by_plan(
     samples, groups, m, _, n = datapath.shape
     accumulator, exact = (np.empty((samples, groups, m, n), np.int64) for _ in range(2))
     hits = np.zeros((2, samples, groups, m, n), np.uint8)
-    for s in range(samples):
-        problem = stepwise.sample_problem(datapath, s)
+    for s, problem in enumerate(stepwise.sample_problems(datapath)):
         tally_outputs(problem, plan, chain, acc, hits[:, s], accumulator[s], exact[s])
     flat = hits[::-1].reshape(2, -1)  # accumulator first
     outputs = flat.shape[1]

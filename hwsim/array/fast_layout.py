@@ -12,7 +12,7 @@ from hwsim.array.alignment import aligned
 from hwsim.array.dataflow import Schedule
 from hwsim.array.fast_lanes import Lanes, Scratch
 from hwsim.array.fast_reach import INT16_REACH, lane_registers, operand_reach, reach
-from hwsim.array.fast_runs import QUAD, Runs, fits, in_runs, room
+from hwsim.array.fast_runs import QUAD, Runs, fits, in_runs, no_runs
 from hwsim.array.fast_source import Source, of_rows
 from hwsim.array.fast_tally import FAR, Tally, with_level_range
 from hwsim.array.gemm import Datapath, Ints
@@ -22,6 +22,7 @@ from hwsim.array.vector.runs import BLOCKS, HAS_RUNS
 
 INT32_REACH = 1 << 30  # below: values, and their distance from a register's lo, stay in int32
 WORD_REACH = 1 << 31  # below: values stay in int32; vector code wraps without a distance
+STRIP = 64  # steps of a part's weights that are laid out together: they stay near the processor
 ROW, ROW_STEP = 512, 64  # lanes of a row in plain kernels, at most, and what they are a multiple of
 
 
@@ -121,7 +122,7 @@ class Layout:
     def runs(self, w: NDArray[np.signedinteger]) -> Runs:
         """`Lanes.runs`."""
         if not self.by_runs:
-            return room((self.shape[1], 0, 1), 0)
+            return no_runs(self.shape[1])
         return in_runs(w, self.parts * self.rows, self.fold)
 
     def weights(self, datapath: Datapath, steps: int) -> Ints:
@@ -129,7 +130,7 @@ class Layout:
         shape = (self.shape[1], self.parts, steps, 3 if self.pairs else 1, self.rows)
         w = np.empty(shape, self.dtype)
         if steps:
-            lay_weights(np.ascontiguousarray(datapath.w), w)
+            lay_weights(np.ascontiguousarray(datapath.w.transpose(0, 2, 1)), w)
         return w
 
     def scratch(self) -> Scratch:
@@ -170,22 +171,23 @@ class Layout:
 
 @kernel
 def lay_weights(w, laid):  # type: ignore[no-untyped-def]
-    """From (G, K, N) to (G, parts, K, words, R): the weight itself; where there are three words,
+    """From (G, N, K) to (G, parts, K, words, R): the weight itself; where there are three words,
     its low half alone, its low half above zeros, and both. Channels that are not there are 0."""
     parts, steps, words, rows = laid.shape[1:]
     for g in range(laid.shape[0]):
         for c in range(parts):
-            for k in range(steps):
+            for begin in range(0, steps, STRIP):
                 for r in range(rows):
                     n = c * rows + r
-                    weight = w[g, k, n] if n < w.shape[2] else w.dtype.type(0)
-                    if words == 1:
-                        laid[g, c, k, 0, r] = weight
-                    else:
-                        low, high = weight & 0xFFFF, weight << 16
-                        laid[g, c, k, 0, r] = low
-                        laid[g, c, k, 1, r] = high
-                        laid[g, c, k, 2, r] = low | high
+                    for k in range(begin, min(begin + STRIP, steps)):
+                        weight = w[g, n, k] if n < w.shape[1] else w.dtype.type(0)
+                        if words == 1:
+                            laid[g, c, k, 0, r] = weight
+                        else:
+                            low, high = weight & 0xFFFF, weight << 16
+                            laid[g, c, k, 0, r] = low
+                            laid[g, c, k, 1, r] = high
+                            laid[g, c, k, 2, r] = low | high
 
 
 def lane_layout(

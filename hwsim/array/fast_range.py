@@ -72,8 +72,7 @@ def exact_sums(datapath: Datapath, schedule: Schedule) -> Sums:
             levels[:, 0, HI] = hi.max(axis=1, initial=-FAR)
         return Sums(exact, ends, levels)
     plan = stepwise.plan(unlimited, schedule)
-    for s in range(samples):
-        problem = stepwise.sample_problem(unlimited, s)
+    for s, problem in enumerate(stepwise.sample_problems(unlimited)):
         collect_outputs(problem, plan, exact[s], ends[:, s], levels[s])
     return Sums(exact, ends, levels)
 

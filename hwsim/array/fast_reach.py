@@ -28,7 +28,10 @@ def reach(datapath: Datapath) -> tuple[int, int]:
 
 def operand_reach(datapath: Datapath) -> tuple[int, int]:
     """No activation, no weight is farther from zero."""
-    return datapath.reach or (_farthest(datapath.a), _farthest(datapath.w))
+    if datapath.ranges is None:
+        return _farthest(datapath.a), _farthest(datapath.w)
+    a, w = (max(map(abs, ends)) for ends in datapath.ranges)
+    return a, w
 
 
 def _farthest(values: NDArray[np.signedinteger]) -> int:

@@ -99,6 +99,13 @@ class LaneRun:
             yield from (scratch.panels, scratch.quads, scratch.total, scratch.spans)
             yield from (scratch.ends, scratch.kept)
 
+    def between(self, layout: Layout) -> LaneRun:
+        """The same layer between other registers, those of a layout that is else the same. Both
+        work in the same memory, one after the other."""
+        other = copy(self)
+        other.layout, other.lanes = layout, self.lanes._replace(registers=layout.registers)
+        return other
+
     def beside(self, source: Source) -> LaneRun:
         """The same layer for another thread: its own activations, which lie as these do, and its
         own counters."""

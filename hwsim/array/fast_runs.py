@@ -28,8 +28,8 @@ from hwsim.array.vector import runs as vector
 QUAD_BITS = 2
 QUAD = 1 << QUAD_BITS  # steps whose activations are the bytes of one word
 UP, DOWN = range(2)  # of a pair
-STRIP = 16  # channels whose weights are read together: those of one step lie in a cache line
 BYTE, LEAST_WEIGHT, LARGEST_WEIGHT = 255, -128, 127
+BYTE_BITS = 3  # of its number of bits
 
 
 class Runs(NamedTuple):
@@ -62,61 +62,68 @@ def in_runs(w: NDArray[np.signedinteger], channels: int, fold: int) -> Runs:
     """
     groups, steps, _ = w.shape
     folds = max(-(-steps // fold), 1)  # one of nothing, where there are no steps
-    found = room((groups, channels, folds + 1), w.size)
-    pairs = lay_runs(w, fold, *found)
-    return Runs(found.at[:pairs], found.words[:pairs], found.first)
+    most = 2 * (w.size + 1)  # what is not written takes no memory
+    quads, words = (np.empty(most, np.int32) for _ in range(2))
+    first = np.empty((groups, channels, folds + 1), np.int64)
+    places = 2 * lay_runs(np.ascontiguousarray(w.transpose(0, 2, 1)), fold, quads, words, first)
+    weights = words[:places].view(np.int8).reshape(-1, 2, QUAD)
+    return Runs(quads[:places].reshape(-1, 2), weights, first)
 
 
-def room(shape: tuple[int, int, int], pairs: int) -> Runs:
-    """Room for so many pairs, all zero: what is not written takes no memory. ``shape``: of
-    `Runs.first`."""
-    at, words = np.zeros((pairs, 2), np.int32), np.zeros((pairs, 2, QUAD), np.int8)
-    return Runs(at, words, np.zeros(shape, np.int64))
+def no_runs(groups: int) -> Runs:
+    """Of a layer that does not go by runs."""
+    at, words = np.zeros((0, 2), np.int32), np.zeros((0, 2, QUAD), np.int8)
+    return Runs(at, words, np.zeros((groups, 0, 1), np.int64))
 
 
 @kernel
-def lay_runs(w, fold, at, words, first):  # type: ignore[no-untyped-def]
-    """Weights (G, K, N) to `Runs` with room for them, all zero; the number of pairs.
+def lay_runs(w, fold, quads, words, first):  # type: ignore[no-untyped-def]
+    """Weights (G, N, K) to ``first`` of `Runs`, its quads, and its weights as words, the latter in
+    one dimension, with room for a pair of every weight and one more; the number of pairs.
 
     Places for ups and downs alternate, ``place = 2 * pair + side``: a weight of the other sign goes
-    to the next one, of the same sign in another quad to the one behind that.
+    to the next one, of the same sign in another quad to the one behind that. The place behind the
+    last one is always zero, since it may be passed over.
     """
-    groups, steps, channels = w.shape
-    quads, weights = at.reshape(-1), words.reshape(-1)
-    some = np.zeros((STRIP, steps), np.int8)  # their weights, step by step
-    place = np.int64(-1)
+    groups, channels, steps = w.shape
+    place, word = np.int64(-1), np.int32(0)
     for g in range(groups):
         for n in range(first.shape[1]):
-            if n % STRIP == 0:
-                for k in range(steps):
-                    for i in range(min(STRIP, channels - n)):
-                        some[i, k] = w[g, k, n + i]
             for f in range(first.shape[2] - 1):
                 place |= 1  # a fold begins with a pair of its own, behind a down
+                quads[np.uint64(place + 1)], words[np.uint64(place + 1)] = 0, 0
                 first[g, n, f] = (place + 1) >> 1
                 side, quad = np.int64(DOWN), np.int64(-1)
                 for k in range(f * fold, min((f + 1) * fold, steps) * (n < channels)):
-                    weight = some[n % STRIP, k]
+                    weight = w[g, n, k]
                     if weight != 0:
                         own, now = np.int64(weight < 0), np.int64(k >> QUAD_BITS)
-                        place += np.int64(own != side) + 2 * np.int64((own == side) & (now != quad))
-                        side, quad = own, now
-                        quads[np.uint64(place)] = now
-                        weights[np.uint64((place << QUAD_BITS) + (k & QUAD - 1))] = weight
+                        step = np.int64(own != side) + 2 * np.int64((own == side) & (now != quad))
+                        byte = (np.int32(weight) & BYTE) << np.int32((k & QUAD - 1) << BYTE_BITS)
+                        word = byte if step else word | byte
+                        place, side, quad = place + step, own, now
+                        quads[np.uint64(place)], words[np.uint64(place)] = now, word
+                        quads[np.uint64(place + 1)], words[np.uint64(place + 1)] = 0, 0
             first[g, n, -1] = (place + 2) >> 1
     return (place + 2) >> 1
 
 
 def fits(datapath: Datapath) -> bool:
     """Whether a layer's operands are bytes, and none of its activations negative."""
-    least = datapath.a_least
-    if least is None:
-        least = int(datapath.a.min(initial=0))
-    if least < 0:
+    a, w = datapath.ranges or (ends(datapath.a), ends(datapath.w))
+    if a[0] < 0 or a[1] > BYTE:
         return False
-    largest = datapath.reach[0] if datapath.reach else int(datapath.a.max(initial=0))
-    lo, hi = int(datapath.w.min(initial=0)), int(datapath.w.max(initial=0))
-    return largest <= BYTE and lo >= LEAST_WEIGHT and hi <= LARGEST_WEIGHT
+    return are_bytes(w) or are_bytes(ends(datapath.w))
+
+
+def ends(operands: NDArray[np.signedinteger]) -> tuple[int, int]:
+    """The least and the largest of them and 0."""
+    return int(operands.min(initial=0)), int(operands.max(initial=0))
+
+
+def are_bytes(weights: tuple[int, int]) -> bool:
+    """Whether all weights of this range are."""
+    return weights[0] >= LEAST_WEIGHT and weights[1] <= LARGEST_WEIGHT
 
 
 def pack_quads(codes, origin, step, quads, slot, width):  # type: ignore[no-untyped-def]

@@ -24,7 +24,7 @@ class Gemm:
     a : int32 or int64 ndarray of shape (S, G, M, K)
         Activation codes; padding taps hold ``a_zero_point``.
     w : int32 or int64 ndarray of shape (G, K, N)
-        Weight codes.
+        Weight codes. Their order in memory is free, as that of `Datapath.w`.
     a_zero_point : int
     w_zero_point : int64 ndarray of shape (G, N)
     bias : int64 ndarray of shape (G, N), or None
@@ -95,10 +95,8 @@ class Datapath:
     accumulator : Register
     check_final : bool
         The accumulator is exact until its last store and then fit once.
-    reach : tuple of int, or None
-        No element of ``a``, of ``w`` is farther from zero, by their formats; None: not known.
-    a_least : int, or None
-        No element of ``a`` is less, by its format; None: not known.
+    ranges : two tuples of int, or None
+        ``lo, hi`` of ``a`` and of ``w``, by their formats; None: not known.
     """
 
     a: Codes
@@ -112,8 +110,7 @@ class Datapath:
     chain: tuple[Register, ...]
     accumulator: Register
     check_final: bool
-    reach: tuple[int, int] | None = None
-    a_least: int | None = None
+    ranges: tuple[tuple[int, int], tuple[int, int]] | None = None
 
     @property
     def shape(self) -> tuple[int, int, int, int, int]:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
-from numpy.typing import DTypeLike, NDArray
+from numpy.typing import NDArray
 
 from hwsim._jit import lean_kernel
 from hwsim.arith.rounding import Rounding
@@ -21,35 +20,12 @@ from hwsim.array.requantizer_kernel import (
     rows_kernel,
 )
 from hwsim.array.requantizer_stages import ends_of
+from hwsim.array.room import Room
 
 ROW = 1024  # outputs of a row, at most, where several pixels make one: short rows are slow
 NARROW = 15  # bits of a format whose neighbours on both sides are int16 too
 MOST_ROWS = (1 << 15) - 1  # that an int16 counts
 INT64 = -(1 << 63), (1 << 63) - 1
-
-
-class Room:
-    """Arrays of one layer's outputs after the other: kept, since new memory is slow.
-
-    >>> room = Room()
-    >>> first = room.of("sums", 6, np.int64)
-    >>> room.of("sums", 4, np.int64).base is first.base
-    True
-    """
-
-    def __init__(self) -> None:
-        self._memory: dict[str, NDArray[Any]] = {}
-
-    def of(self, name: str, size: int, dtype: DTypeLike) -> NDArray[Any]:
-        """The first elements of one array, which grows as it is asked to."""
-        array = self._memory.get(name)
-        if array is None or array.size < size or array.dtype != dtype:
-            array = self._memory[name] = np.empty(size, dtype)
-        return array[:size]
-
-    def arrays(self) -> Iterable[NDArray[Any]]:
-        """All of them."""
-        return self._memory.values()
 
 
 class CountingRequantizer:

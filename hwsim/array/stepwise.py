@@ -15,6 +15,7 @@ slots of values are: 0, the K products, the addends, and the rows' own results, 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from functools import lru_cache
 from typing import NamedTuple
@@ -175,8 +176,15 @@ class Problem(NamedTuple):
     rounding: int
 
 
-def sample_problem(datapath: Datapath, sample: int) -> Problem:
-    """One sample of the layer."""
+def sample_problems(datapath: Datapath) -> Iterator[Problem]:
+    """The layer's samples, one after the other."""
+    by_step = replace(datapath, w=np.ascontiguousarray(datapath.w))
+    for sample in range(len(datapath.a)):
+        yield _sample_problem(by_step, sample)
+
+
+def _sample_problem(datapath: Datapath, sample: int) -> Problem:
+    """One sample of the layer, whose weights of one step are neighbours in memory."""
     _, groups, m, _, n = datapath.shape
     after = []
     if datapath.row_sum is not None:
@@ -206,7 +214,7 @@ def output_problem(datapath: Datapath, sample: int, g: int, m: int, n: int) -> P
         w_zero_point=datapath.w_zero_point[g : g + 1, n : n + 1],
         last=None if last is None else last[g : g + 1, n : n + 1],
     )
-    return sample_problem(alone, 0)
+    return _sample_problem(alone, 0)
 
 
 @kernel

@@ -137,18 +137,20 @@ def in_k_order(taps: NDArray[Any], k_order: list[str], first: int = 0) -> NDArra
 
 
 def weight_matrix(weight: NDArray[Any], layer: MacLayer, k_order: list[str]) -> NDArray[Any]:
-    """Weights as columns of shape (G, K, N), k in the order that `im2col` uses."""
+    """Weights as columns of shape (G, K, N), k in the order that `im2col` uses.
+
+    The steps of a channel are neighbours in memory, as a model has them: where k runs as its axes
+    do, no weight is copied.
+    """
     if layer.op == "fully_connected":
-        return np.ascontiguousarray(weight.T[None])
+        return weight.T[None]
     if layer.op == "transpose_conv_2d":
         weight = weight[:, ::-1, ::-1]
     groups = layer.groups
     oc, ky, kx, ic = weight.shape
     split = weight.reshape(groups, oc // groups, ky, kx, ic)
-    last = in_k_order(split, k_order, 2)
-    return np.ascontiguousarray(
-        last.transpose(0, 2, 3, 4, 1).reshape(groups, ky * kx * ic, oc // groups)
-    )
+    by_channel = in_k_order(split, k_order, 2).reshape(groups, oc // groups, ky * kx * ic)
+    return by_channel.transpose(0, 2, 1)
 
 
 def per_channel(values: NDArray[Any], groups: int, n: int) -> NDArray[Any]:

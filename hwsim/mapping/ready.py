@@ -20,7 +20,8 @@ from hwsim.array import datapath as datapaths
 from hwsim.array.fast_layout import lane_layout
 from hwsim.array.fast_run import LaneRun
 from hwsim.array.gemm import Ints
-from hwsim.array.requantizer_counts import CountingRequantizer, Room
+from hwsim.array.requantizer_counts import CountingRequantizer
+from hwsim.array.room import Room
 from hwsim.array.stepwise import UNLIMITED
 from hwsim.mapping.images import Images
 from hwsim.mapping.layer import MacLayer
@@ -82,7 +83,7 @@ class ReadyLayer:
         while len(self.others) < number:
             other = copy(self)
             other.others = []
-            other._own(Room())
+            other._own(self.room.beside(len(self.others) + 1))
             self.others.append(other)
         if number == 0:
             return self
@@ -115,8 +116,11 @@ class ReadyLayer:
                 chain = tuple(UNLIMITED for _ in datapath.chain)
                 datapath = replace(datapath, accumulator=UNLIMITED, chain=chain)
             layout = lane_layout(datapath, self.prepared.schedule, self.at_once)
-            assert layout is not None  # ready_layer
-            self.runs[limited] = LaneRun(layout, datapath, self.images.source)
+            assert layout is not None  # runs_in_lanes
+            other, source = self.runs.get(not limited), self.images.source
+            self.runs[limited] = (
+                other.between(layout) if other else LaneRun(layout, datapath, source)
+            )
         return self.runs[limited]
 
     def exact_codes(self, codes: NDArray[Any], *, alone: bool = False) -> NDArray[Any]:
@@ -189,15 +193,20 @@ def ready_layer(
     where : str
         The layer's name, for messages.
     room : Room, optional
-        That of other layers, which run one after the other.
+        For what is read once: that of other layers too, which run one after the other.
     """
-    datapath, lost = prepared.datapath, prepared.bias.lost
-    if layer.op == "batch_matmul" or datapath.row_sum is not None:
-        return None
-    if lost is not None and lost.any():
-        return None
-    if datapath.shape[1] != layer.groups:  # groups lie otherwise on the array
-        return None
-    if lane_layout(datapath, prepared.schedule) is None:
+    if not runs_in_lanes(layer, prepared):
         return None
     return ReadyLayer(layer, shape, prepared, most, kind, where, room or Room())
+
+
+def runs_in_lanes(layer: MacLayer, prepared: PreparedLayer) -> bool:
+    """Whether a layer can be made ready."""
+    datapath, lost = prepared.datapath, prepared.bias.lost
+    if layer.op == "batch_matmul" or datapath.row_sum is not None:
+        return False
+    if lost is not None and lost.any():
+        return False
+    if datapath.shape[1] != layer.groups:  # groups lie otherwise on the array
+        return False
+    return lane_layout(datapath, prepared.schedule) is not None

@@ -19,8 +19,7 @@ def with_registers(ready: ReadyLayer, prepared: PreparedLayer) -> ReadyLayer | N
     layout = lane_layout(prepared.datapath, prepared.schedule, ready.at_once)
     if layout is None:
         return None
-    other, run = copy(ready), copy(ready.lane_run(limited=False))
-    run.layout, run.lanes = layout, run.lanes._replace(registers=layout.registers)
+    other, run = copy(ready), ready.lane_run(limited=False).between(layout)
     other.prepared, other.runs, other.others = prepared, {**ready.runs, True: run}, []
     if prepared.requantizer is not ready.prepared.requantizer:
         other.requantizer = CountingRequantizer(prepared.requantizer, ready.columns, ready.room)

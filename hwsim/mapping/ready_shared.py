@@ -18,12 +18,14 @@ from hwsim.mapping.run import LayerLedger, trap_at_first
 
 WORTH = 20_000_000  # MACs of one part: what takes much longer than Python's part in it
 PARTS = 2  # for each thread
+SAMPLES = 4  # for each thread: fewer are too large a part each
 
 
 def hands(ready: ReadyLayer, samples: int) -> int:
-    """Threads that so many samples are worth."""
+    """Threads that so many samples are worth; of fewer, a layer shares out the outputs."""
     _, groups, m, k, n = ready.prepared.datapath.shape
-    return max(1, min(threads(), samples * groups * m * k * n // (PARTS * WORTH)))
+    worth = samples * groups * m * k * n // (PARTS * WORTH)
+    return max(1, min(threads(), samples // SAMPLES, worth))
 
 
 def run_shared(ready: ReadyLayer, codes: NDArray[Any], *, first_sample: int) -> LayerPass:

@@ -91,7 +91,7 @@ def _layer(layer: MacLayer, x: Reals, input_scale: float) -> Reals:
     weight, bias = real_parameters(layer, input_scale)
     shaped: NDArray[Any] = weight  # below, a layer's weight is only asked for its shape
     layer = replace(layer, weight=shaped)
-    columns = weight_matrix(weight, layer, K_ORDER)
+    columns = np.ascontiguousarray(weight_matrix(weight, layer, K_ORDER))
     groups, k, n = columns.shape
     shape = output_shape(layer, x.shape[1:])
     pixels = int(np.prod(shape[:-1], dtype=np.int64))

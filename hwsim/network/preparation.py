@@ -32,8 +32,9 @@ from hwsim.mapping.ready import ReadyLayer
 from hwsim.network.beside import is_beside, run_beside
 from hwsim.network.graph import Graph, Node
 from hwsim.network.layers import layer_memory, prepare_without_input
+from hwsim.network.ready_layers import ReadyLayers
 from hwsim.network.stamp import Stamp
-from hwsim.network.steps import ReadyLayers, Table, operator_tables
+from hwsim.network.steps import Table, operator_tables
 
 KEPT_BYTES = 1 << 26  # of all networks of a process
 

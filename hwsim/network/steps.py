@@ -7,37 +7,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hwsim.array.bounds import Bounds
 from hwsim.array.ledger import EventList
 from hwsim.array.overrides import for_layer
-from hwsim.array.requantizer_counts import Room
 from hwsim.array.specification import Machine
 from hwsim.mapping.prepare import PreparedLayer
-from hwsim.mapping.ready import ReadyLayer, ready_layer
+from hwsim.mapping.ready import ReadyLayer
 from hwsim.mapping.ready_shared import exact_codes_shared, run_shared
 from hwsim.mapping.run import LayerLedger, run_layer
 from hwsim.network.beside import is_beside, run_beside
 from hwsim.network.graph import Graph, Node
-from hwsim.network.kept import narrowed, own_dtype, widened
+from hwsim.network.kept import narrowed, widened
 from hwsim.network.layers import (
     codes_of,
     layer_facts,
     layer_gemms,
     layer_output,
     output_side,
-    prepare_without_input,
 )
 from hwsim.network.values_tables import table_of
 
 BYTE = 8
-WEIGHTS_KEPT = 1 << 22  # of all layers of a network: they lie in lanes at 12 bytes each
 WORTH_A_TABLE = 4 << 2 * BYTE  # elements; a table has one of every pair of bytes
 
 Codes = dict[str, NDArray[Any]]  # by name of the tensor, (S, *shape), in the type of its format
@@ -78,56 +74,6 @@ class Part(NamedTuple):
     layer: PreparedLayer
     ledger: LayerLedger
     events: EventList | None = None
-
-
-class ReadyLayers(Mapping[str, ReadyLayer]):
-    """The layers that can be made ready, by node name; all are kept from batch to batch, but of a
-    network with many weights only the one that was asked for last."""
-
-    def __init__(self, graph: Graph, machine: Machine, samples: int) -> None:
-        self.graph, self.machine, self.samples = graph, machine, samples
-        layers = [node.layer for node in graph.mac_nodes if node.layer is not None]
-        weights = sum(layer.weight.size for layer in layers if layer.weight is not None)
-        self.keeps_all = weights <= WEIGHTS_KEPT
-        self.nodes: dict[str, Node] = {}
-        self.made: dict[str, ReadyLayer] = {}
-        self.bounds: dict[str, Bounds] = {}
-        self.room = Room() if self.keeps_all else None  # else it goes with its layer
-
-    def add(self, node: Node, prepared: PreparedLayer) -> None:
-        """Take a layer in, if it can be made ready."""
-        made = self._make(node, prepared)
-        if made is not None:
-            self.nodes[node.name], self.bounds[node.name] = node, prepared.bounds
-            if self.keeps_all:
-                self.made[node.name] = made
-
-    def _make(self, node: Node, prepared: PreparedLayer) -> ReadyLayer | None:
-        tensors = self.graph.tensors
-        form, shape = tensors[node.output].format, tensors[node.inputs[0]].shape
-        if node.layer is None or form is None:
-            return None
-        kind = own_dtype(form)
-        return ready_layer(node.layer, shape, prepared, self.samples, kind, node.name, self.room)
-
-    def __getitem__(self, name: str) -> ReadyLayer:
-        node = self.nodes[name]
-        if name not in self.made:
-            self.made.clear()
-            bounds = self.bounds[name]
-            made = self._make(node, prepare_without_input(self.graph, node, self.machine, bounds))
-            assert made is not None
-            self.made[name] = made
-        return self.made[name]
-
-    def __contains__(self, name: object) -> bool:
-        return name in self.nodes
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self.nodes)
-
-    def __len__(self) -> int:
-        return len(self.nodes)
 
 
 def operator_tables(

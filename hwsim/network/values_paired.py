@@ -87,7 +87,7 @@ def paired_sums_of(
     if not 0 <= byte_of(registers.zero, source) <= BYTE:
         return None
     taps = geometry.steps(prepared.machine.array.k_order)
-    return PairedSums(w[0].astype(np.int64), taps, source, registers)
+    return PairedSums(np.ascontiguousarray(w[0], np.int64), taps, source, registers)
 
 
 def is_quicker(sums: PairedSums, other: float, pixels: int) -> bool:

@@ -17,7 +17,7 @@ from hwsim.array.datapath import chain_registers, register
 from hwsim.array.memory import MemoryTiming
 from hwsim.array.overrides import for_layer
 from hwsim.array.requantizer import Requantizer
-from hwsim.array.requantizer_counts import Room
+from hwsim.array.room import Room
 from hwsim.array.specification import Machine
 from hwsim.array.stepwise import unlimited
 from hwsim.mapping.prepare import PreparedLayer, final_range

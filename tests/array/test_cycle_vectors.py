@@ -202,7 +202,7 @@ def changed(**changes):
         {"a": np.full((1, 1, 5, 9), 1 << 15, np.int32)},
         {"a": np.full((1, 1, 5, 9), 3, np.int64)},
         {"last": np.full((1, 3), 1 << 30), "preload": None},
-        {"reach": (1 << 15, 128)},
+        {"ranges": ((0, 1 << 15), (-128, 127))},
     ],
     ids=lambda changes: next(iter(changes)),
 )
@@ -250,7 +250,8 @@ def test_drawn_layers_of_the_other_tests_run_in_waves_too():
 @needs_vectors
 def test_what_counters_do_not_hold_runs_clock_by_clock():
     """Three folds of each of 2**30 waves may have more events than 32 bits count."""
-    datapath, schedule = changed(reach=(1, 1), last=None, row_sum=None, check_final=False)
+    bits = {"ranges": ((0, 1), (-1, 1))}
+    datapath, schedule = changed(**bits, last=None, row_sum=None, check_final=False)
     for waves, held in ((1 << 29, True), (1 << 30, False)):
         a = np.broadcast_to(datapath.a[:, :, :1], (1, 1, waves, 9))
         assert in_waves(replace(datapath, a=a), schedule) == held

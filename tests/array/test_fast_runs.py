@@ -85,6 +85,17 @@ SHAPES = [  # pixels, K, N, fold, samples, groups
 ]
 
 
+@pytest.mark.parametrize("fold", [50, 12, 7])
+def test_nothing_of_what_lay_in_memory_before_is_in_a_run(fold, monkeypatch):
+    w, given = np.random.default_rng(fold).integers(-2, 3, (2, 50, 37)), np.empty
+    clean = fast_runs.in_runs(w, 40, fold)
+    monkeypatch.setattr(np, "empty", lambda *how: given(*how) * 0 + 0x7777)
+    found = fast_runs.in_runs(w, 40, fold)
+    assert all((a == b).all() for a, b in zip(found, clean, strict=True))
+    assert ((found.words != 0).sum(axis=(0, 1, 2)) == (w != 0).sum()).all()
+    assert (found.at[(found.words == 0).all(axis=2)] == 0).all()  # nothing is read there
+
+
 @pytest.mark.parametrize("fold", [50, 12])
 def test_runs_of_many_channels_are_those_of_each_alone(fold):
     w = np.random.default_rng(fold).integers(-9, 10, (2, 50, 37))
@@ -126,7 +137,7 @@ def test_sums_that_reach_the_last_value_of_32_bits_are_those_of_the_plan(bits, m
     datapath = replace(
         datapath, a=a, w=w * np.array([1, 1, -1, -1], np.int32),
         preload=np.array([[bias, -bias, bias, -bias]]),
-        reach=(255, 127), accumulator=register(bits, rule),
+        ranges=((0, 255), (-127, 127)), accumulator=register(bits, rule),
     )  # fmt: skip
     layout = lane_layout(datapath, schedule)
     assert layout.dtype == (np.int32 if most < 1 << 31 and CHOSEN else np.int64)
@@ -156,4 +167,10 @@ def test_no_layer_with_a_negative_activation_or_a_wide_operand_goes_by_runs():
         activations[0, 0, 99, 19], weights[0, 19, 3] = a, w
         other = replace(datapath, a=activations, w=weights)
         assert not lane_layout(other, schedule).by_runs
-    assert not lane_layout(replace(datapath, a_least=-1), schedule).by_runs
+    for a_range, w_range, by_runs in (
+        ((-1, 255), (-128, 127), False),
+        ((0, 256), (-128, 127), False),
+        ((0, 255), (-137, 118), True),  # a zero point was subtracted: the weights decide
+    ):
+        known = replace(datapath, ranges=(a_range, w_range))
+        assert lane_layout(known, schedule).by_runs == by_runs

@@ -7,7 +7,7 @@ from functools import partial
 
 import pytest
 
-from hwsim.array.threads import shares, side_by_side, threads
+from hwsim.array.threads import ahead, shares, side_by_side, threads
 from hwsim.errors import ConfigError
 
 
@@ -73,6 +73,37 @@ def test_what_a_task_raises_is_raised_when_the_others_rest():
         with pytest.raises(ValueError, match=r"[01]"):
             side_by_side([fail, *[done.append] * 6], hands)
     side_by_side([done.append] * 2, 2)
+
+
+def test_a_task_ahead_is_done_beside_this_thread(monkeypatch):
+    monkeypatch.setenv("HWSIM_THREADS", "2")
+    meeting = threading.Barrier(2)
+    begun = ahead(lambda: (meeting.wait(20), threading.get_ident()))
+    meeting.wait(20)
+    assert begun()[1] != threading.get_ident()
+
+
+@pytest.mark.parametrize("number", ["1", "2"])
+def test_a_task_ahead_that_nobody_has_begun_is_done_here(number, monkeypatch):
+    """In order, and also where all other threads wait for this one."""
+    monkeypatch.setenv("HWSIM_THREADS", number)
+    free, busy = threading.Event(), threading.Event()
+    first = ahead(lambda: (busy.set(), free.wait(20)))
+    assert number == "1" or busy.wait(20)
+    assert ahead(threading.get_ident)() == threading.get_ident()
+    free.set()
+    assert first() == (None, True)
+
+
+def test_what_a_task_ahead_raises_is_raised_where_it_is_asked_for(monkeypatch):
+    def fail():
+        raise ValueError("ahead")
+
+    for number in ("1", "2"):
+        monkeypatch.setenv("HWSIM_THREADS", number)
+        begun = ahead(fail)
+        with pytest.raises(ValueError, match="ahead"):
+            begun()
 
 
 def meeting_in_a_fork(inbox):

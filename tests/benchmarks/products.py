@@ -211,7 +211,7 @@ def ledger_problem(product):
         a=laid, w=w[None].astype(np.int32), preload=None, row_sum=None,
         w_zero_point=np.zeros((1, product.n), np.int64), last=None, drop_bits=0,
         product_rounding=0, chain=(), accumulator=Register(BITS, LO, HI, 1, 0),
-        check_final=False, reach=(255, 127), a_least=0,
+        check_final=False, ranges=((0, 255), (-127, 127)),
     )  # fmt: skip
     return datapath, schedule
 

@@ -94,7 +94,8 @@ def weight_stationary_layers(chain_bits):
         product = Product(side**2, channels * kernel**2, out)
         a, w = (x.astype(np.int32) for x in product.operands(seed))
         datapath = plain("weight_stationary", a[None, None], w[None], SIDE, bits=24)
-        datapath = replace(datapath, chain=(register(chain_bits),), reach=(255, 127))
+        ranges = (0, 255), (-127, 127)
+        datapath = replace(datapath, chain=(register(chain_bits),), ranges=ranges)
         shape = product.m, product.k, product.n
         yield datapath, schedule_of("weight_stationary", SIDE, SIDE, 1, *shape), times
 

@@ -61,7 +61,7 @@ def datapath_of(shape, bits, *, chain=None, overflow=SATURATE, samples=SAMPLES):
         chain=() if chain is None else (register(chain, WRAP),),
         accumulator=register(bits, overflow),
         check_final=False,
-        reach=(255, 127),
+        ranges=((0, 255), (-127, 127)),
     )
 
 

@@ -13,6 +13,7 @@ from hwsim.mapping.ready_shared import exact_codes_shared, hands, run_shared
 @pytest.fixture(autouse=True)
 def _small_layers_are_worth_it(monkeypatch):
     monkeypatch.setattr(ready_shared, "WORTH", 1)
+    monkeypatch.setattr(ready_shared, "SAMPLES", 1)
 
 
 @pytest.mark.parametrize("number", [1, 2, 3])
@@ -68,3 +69,12 @@ def test_small_work_stays_on_one_thread(monkeypatch):
     macs = 3 * 17 * 9
     found = [hands(layer, samples) for samples in (0, 1, 2 * 2000 // macs, 9, 10**6)]
     assert found == [1, 1, 1, max(1, 9 * macs // 2000), 8]
+
+
+def test_few_samples_are_left_to_the_layer_to_share_out(monkeypatch):
+    """Their outputs are many parts, they are few."""
+    monkeypatch.setenv("HWSIM_THREADS", "8")
+    _, ready, _ = both("linear", MACHINES["ample"])
+    assert [hands(ready(), samples) for samples in (1, 2, 3)] == [1, 2, 3]
+    monkeypatch.setattr(ready_shared, "SAMPLES", 3)
+    assert [hands(ready(), samples) for samples in (1, 3, 5, 6, 100)] == [1, 1, 1, 2, 8]

@@ -198,7 +198,7 @@ def test_all_networks_together_stay_below_the_limit(graph, machine, images, made
 
 
 def test_a_network_of_many_weights_is_not_kept(graph, machine, images, monkeypatch):
-    monkeypatch.setattr("hwsim.network.steps.WEIGHTS_KEPT", 1)
+    monkeypatch.setattr("hwsim.network.ready_layers.WEIGHTS_KEPT", 1)
     network_run.run(graph, machine, {"image": images})
     assert len(SHELF) == 0
 

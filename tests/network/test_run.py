@@ -258,6 +258,7 @@ def test_the_number_of_threads_changes_nothing(digits, monkeypatch, number):
     graph, images = digits
     monkeypatch.setattr(network_run, "BATCH_CODES", 1 << 16)
     monkeypatch.setattr(ready_shared, "WORTH", 1)
+    monkeypatch.setattr(ready_shared, "SAMPLES", 1)
     spec = hardware.load("edge_ws_16x16", NARROW["edge_ws_16x16"])
 
     def run(threads):

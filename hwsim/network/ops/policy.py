@@ -174,6 +174,11 @@ def _requantized(values: Ints, words: dict[str, Any], **layer: Any) -> Ints:
     return build(RequantizeSpec.model_validate(words), **layer).apply(values).codes
 
 
+def mean_the_same(source: Tensor, output: Tensor) -> bool:
+    """Whether a code of one tensor is the same real value in the other."""
+    return (source.scale, source.zero_point) == (output.scale, output.zero_point)
+
+
 def rescale(
     codes: Ints,
     source: Tensor,
@@ -190,7 +195,7 @@ def rescale(
         y = clamp(round((x - zx) * sx / sy) + zy)      # clamp(x) where both mean the same
         y = clamp(rint(f32(f32((x - zx) * sx) / sy)) + zy)        # scheme float32_quotient
     """
-    if (source.scale, source.zero_point) == (output.scale, output.zero_point):
+    if mean_the_same(source, output):
         return saturate(codes, output, clamp, where)
     kept = format_of(source, where)
     reach = (kept.lo - source.zero_point, kept.hi - source.zero_point)
