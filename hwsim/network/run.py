@@ -147,8 +147,8 @@ def batch_size(
             pixels = int(np.prod(graph.tensors[node.output].shape)) // node.layer.weight.shape[0]
             taps = node.layer.weight[0].size * node.layer.groups
             batch = min(batch, BATCH_TAPS // max(pixels * taps, 1))
-    batches = -(-samples // max(1, batch))
-    return -(-samples // max(1, batches))  # an even share
+    batches = max(1, -(-samples // max(1, batch)))
+    return max(1, -(-samples // batches))  # an even share
 
 
 def _keep_codes(kept: KeptCodes, unlimited: KeptCodes, batch: Batch) -> None:

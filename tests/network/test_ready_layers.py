@@ -98,6 +98,13 @@ def test_what_the_next_layer_lacks_is_said_when_it_is_asked_for(layers, number, 
 def test_samples_are_shared_out_evenly_among_batches(digits):
     graph = digits[0]
     codes = sum(int(np.prod(tensor.shape)) for tensor in graph.tensors.values())
-    for samples, most, batch in ((16, 11, 8), (12, 11, 6), (11, 11, 11), (7, 3, 3), (5, 1, 1)):
+    for samples, most, batch in (
+        (16, 11, 8),
+        (12, 11, 6),
+        (11, 11, 11),
+        (7, 3, 3),
+        (5, 1, 1),
+        (0, 4, 1),
+    ):
         ready = {node.name for node in graph.mac_nodes}
         assert network_run.batch_size(graph, samples, ready, most * codes) == batch
