@@ -126,6 +126,20 @@ def test_a_layer_made_ready_equals_the_layer_run_anew(name, words, outputs, monk
         assert (layer.exact_codes(x) == run.exact_codes).all()
 
 
+@pytest.mark.parametrize("words", MACHINES)
+@pytest.mark.parametrize("name", ["plain", "depthwise"])
+def test_whichever_of_both_runs_comes_first_lays_out_the_weights(name, words):
+    """The other has them, between its own registers."""
+    codes, ready, anew = both(name, MACHINES[words])
+    layer, run = ready(), anew(codes)
+    for _ in range(2):
+        assert (layer.exact_codes(codes) == run.exact_codes).all()
+        compare(layer(codes), run)
+    laid = [layer.lane_run(limited=limited).lanes for limited in (False, True)]
+    assert laid[0].runs is laid[1].runs
+    assert laid[0].w is laid[1].w
+
+
 @pytest.mark.parametrize("k_order", ORDERS)
 @pytest.mark.parametrize("name", ["strided", "depthwise", "turned"])
 def test_every_order_of_the_taps_is_kept(name, k_order):

@@ -1,5 +1,6 @@
 """Pooling: TFLite's model, and one exact rounding of the mean elsewhere."""
 
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
@@ -10,7 +11,9 @@ from oracles.tflite_machine import machine_with, tflite_machine
 
 from hwsim.arith.formats import IntFormat
 from hwsim.errors import UnsupportedError
-from hwsim.network.graph import Node, Tensor
+from hwsim.network.beside import run_beside
+from hwsim.network.graph import Graph, Node, Tensor
+from hwsim.network.kept import own_dtype
 from hwsim.network.ops import FLOAT_OPS, OPS
 
 FORMATS = (IntFormat(8), IntFormat(8, signed=False), IntFormat(16))
@@ -138,6 +141,31 @@ def test_max_pool_rescales_where_scales_differ():
     expected = tflite_ops.quantize_codes(largest, x.scale, x.zero_point, y.scale, y.zero_point)
     got = run("max_pool_2d", attributes, tensors, codes, machine_with())
     assert np.array_equal(got, np.clip(expected, -128, 127))
+
+
+OTHER = {IntFormat(8): IntFormat(16), IntFormat(8, signed=False): IntFormat(8)}
+
+
+@pytest.mark.parametrize("op", ["average_pool_2d", "max_pool_2d"])
+@pytest.mark.parametrize("form", FORMATS, ids=str)
+@pytest.mark.parametrize("output", ["the same", "another scale", "another format"])
+def test_codes_are_pooled_alike_in_the_type_that_they_are_kept_in(op, form, output):
+    """A difference of codes, or a code of another format, may not fit that type."""
+    words = {"scheme": "multiplier_shift", "rounding": "half_even", "multiplier_bits": 31}
+    machine, ends = machine_with(default=words), set()
+    for seed in range(12):
+        rng = np.random.default_rng(seed)
+        attributes, tensors, codes = problem(rng, form, same=output != "another scale")
+        if output == "another format":
+            x, y = (replace(tensors[name], zero_point=0) for name in "xy")
+            tensors = {"x": x, "y": replace(y, format=OTHER.get(form, IntFormat(8)))}
+        node = Node("pool", op, ("x",), "y", attributes=attributes)
+        graph = Graph("pool", tensors, (node,), ("x",), ("y",), {})
+        expected = OPS[op](node, tensors, [codes], machine)
+        found = run_beside(graph, node, [codes.astype(own_dtype(form))], machine)
+        assert np.array_equal(found, expected)
+        ends |= {int(expected.min()), int(expected.max())}
+    assert max(ends) - min(ends) > 100
 
 
 def test_float_pools_are_the_real_mean_and_maximum():
