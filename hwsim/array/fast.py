@@ -88,10 +88,10 @@ def _run_by_plan(
     """All samples, one after the other, by the definition; accumulator, exact, and where."""
     samples, groups, m, _, n = datapath.shape
     accumulator, exact = (np.empty((samples, groups, m, n), np.int64) for _ in range(2))
-    hits = np.zeros((2, samples, groups, m, n), np.uint8)
+    hits = np.zeros((samples, 2, groups, m, n), np.uint8)
     for s, problem in enumerate(stepwise.sample_problems(datapath)):
-        tally_outputs(problem, plan, chain, acc, hits[:, s], accumulator[s], exact[s])
-    flat = hits[::-1].reshape(2, -1)  # accumulator first
+        tally_outputs(problem, plan, chain, acc, hits[s], accumulator[s], exact[s])
+    flat = hits[:, ::-1].swapaxes(0, 1).reshape(2, -1)  # accumulator first
     outputs = flat.shape[1]
     first = np.array([row.argmax() if row.any() else outputs for row in flat], np.int64)
     return accumulator, exact, Happened(first, flat, True)

@@ -73,7 +73,9 @@ def exact_sums(datapath: Datapath, schedule: Schedule) -> Sums:
         return Sums(exact, ends, levels)
     plan = stepwise.plan(unlimited, schedule)
     for s, problem in enumerate(stepwise.sample_problems(unlimited)):
-        collect_outputs(problem, plan, exact[s], ends[:, s], levels[s])
+        own = ends[:, s].copy()
+        collect_outputs(problem, plan, exact[s], own, levels[s])
+        ends[:, s] = own
     return Sums(exact, ends, levels)
 
 

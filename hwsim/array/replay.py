@@ -122,7 +122,7 @@ def list_events(
 
     ``affected`` : bool ndarray of shape (G, M, N); the outputs to run again.
     """
-    outputs = np.argwhere(affected).astype(np.int64)
+    outputs = np.ascontiguousarray(np.argwhere(affected), np.int64)
     events = events_of(problem, plan, outputs)
     g, m, n = outputs[events[OUTPUT]].T
     k, level = plan.rows[events[ROW], K], levels(plan)[events[ROW]]

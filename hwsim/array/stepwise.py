@@ -203,12 +203,13 @@ def _sample_problem(datapath: Datapath, sample: int) -> Problem:
 
 
 def output_problem(datapath: Datapath, sample: int, g: int, m: int, n: int) -> Problem:
-    """One output alone, at (0, 0, 0) of a problem of its own."""
+    """One output alone, at (0, 0, 0) of a problem of its own. Its operands are copies: those that
+    nobody may write are another type to a kernel, which would be compiled for it."""
     last, preload, row_sum = datapath.last, datapath.preload, datapath.row_sum
     alone = replace(
         datapath,
-        a=datapath.a[sample : sample + 1, g : g + 1, m : m + 1],
-        w=np.ascontiguousarray(datapath.w[g : g + 1, :, n : n + 1]),
+        a=datapath.a[sample : sample + 1, g : g + 1, m : m + 1].copy(),
+        w=datapath.w[g : g + 1, :, n : n + 1].copy(),
         preload=None if preload is None else preload[g : g + 1, n : n + 1],
         row_sum=None if row_sum is None else row_sum[sample : sample + 1, g : g + 1, m : m + 1],
         w_zero_point=datapath.w_zero_point[g : g + 1, n : n + 1],

@@ -105,7 +105,7 @@ class Images:
             place_blocks(flat, size, *row, self.runs, top_bit, offset, images)
             if not len(self.rest):
                 return
-            samples, column = samples[:, :, self.rest], column[self.rest]
+            samples, column = np.take(samples, self.rest, axis=2), column[self.rest]
         place_images(samples, *row, column, self.offset, self.images)
 
 

@@ -67,9 +67,9 @@ def exact_finals(one: Ran, name: str, outputs: Ints) -> Ints:
     if name == "accumulator":
         return np.asarray(one.execution.exact[0, g, m, n])
     datapath, tile = one.run.datapath, one.run.schedule.k_tile
-    w = np.ascontiguousarray(datapath.w)
+    a, w, places = (np.ascontiguousarray(x) for x in (datapath.a[0], datapath.w, outputs))
     sums = np.empty(outputs.shape[1], np.int64)
-    fold_sums(datapath.a[0], w, outputs, tile, datapath.drop_bits, datapath.product_rounding, sums)
+    fold_sums(a, w, places, tile, datapath.drop_bits, datapath.product_rounding, sums)
     return sums
 
 
