@@ -29,6 +29,7 @@ from hwsim.network.ops.policy import (
     Reals,
     clamp_of,
     format_of,
+    mean_the_same,
     policy_of,
     rescale,
     saturate,
@@ -63,8 +64,7 @@ def _part(
 ) -> Ints:
     """One input as codes of the output."""
     policy = policy_of(machine, "concatenation", format_of(source, where).bits, where)
-    same = (source.scale, source.zero_point) == (output.scale, output.zero_point)
-    if same or policy.scheme == "copy_codes":
+    if mean_the_same(source, output) or policy.scheme == "copy_codes":
         return saturate(codes, output, clamp, where)
     if policy.scheme == "float32_affine":
         affine = _affine(codes, source, output, rounding_code(policy.rounding))
